@@ -1,0 +1,34 @@
+# ggx_add_plugin(NAME SOURCES file… MANIFEST file.json [LIBS library…] [FLAGS flag…])
+#
+# Builds ggx-NAME.so as a plugin: one exported symbol, nothing undefined, ggx_sdk linked statically, the manifest beside it.
+# The target is NAME with '-' turned to '_'. The same function serves plugins in ggx's tree and, through find_package(ggx),
+# plugins of others.
+function(ggx_add_plugin name)
+  cmake_parse_arguments(P "" "MANIFEST" "SOURCES;LIBS;FLAGS" ${ARGN})
+  if(P_UNPARSED_ARGUMENTS OR NOT P_SOURCES OR NOT P_MANIFEST)
+    message(FATAL_ERROR "ggx_add_plugin(${name}): wants SOURCES and MANIFEST, and understands LIBS and FLAGS besides")
+  endif()
+  string(REPLACE "-" "_" target ${name})
+  add_library(${target} MODULE ${P_SOURCES})
+  set_target_properties(${target} PROPERTIES PREFIX "" SUFFIX ".so" OUTPUT_NAME ggx-${name} C_VISIBILITY_PRESET hidden)
+  target_link_options(${target} PRIVATE -Wl,--exclude-libs,ALL)
+  if(NOT GGX_SANITIZE) # the sanitizers' own symbols come from the host process
+    target_link_options(${target} PRIVATE -Wl,-z,defs)
+  endif()
+  target_compile_options(${target} PRIVATE ${P_FLAGS})
+  target_link_libraries(${target} PRIVATE ggx::sdk ${P_LIBS})
+  if(TARGET ggx_flags)
+    target_link_libraries(${target} PRIVATE ggx_flags)
+  endif()
+  if(GGX_PLUGIN_OUTPUT)
+    set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${GGX_PLUGIN_OUTPUT})
+  endif()
+  get_filename_component(manifest ${P_MANIFEST} ABSOLUTE)
+  add_custom_command(TARGET ${target} POST_BUILD
+    COMMAND ${CMAKE_COMMAND} -E copy_if_different ${manifest} $<TARGET_FILE_DIR:${target}>/ggx-${name}.json)
+  set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS ${manifest})
+  if(CMAKE_INSTALL_LIBDIR)
+    install(TARGETS ${target} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/ggx COMPONENT ggx-${name})
+    install(FILES ${manifest} DESTINATION ${CMAKE_INSTALL_LIBDIR}/ggx RENAME ggx-${name}.json COMPONENT ggx-${name})
+  endif()
+endfunction()
