@@ -1,0 +1,143 @@
+#!/bin/sh
+# Installs what ggx needs on Debian 12, and nothing that is there already:
+#   tests/setup.sh build   the compiler, CMake and the libraries that ggx is built with
+#   tests/setup.sh all     that, the tools of the tests, and the oracles that ggx is compared with
+# System packages come from apt (through sudo when not root). Oracles go to $GGX_ORACLES (.oracles in the tree): a Python
+# environment, the packages of npm, and the libraries for the aarch64 cross build. None of them is ever part of ggx.
+set -eu
+
+tests=$(cd "$(dirname "$0")" && pwd)
+oracles=${GGX_ORACLES:-$(dirname "$tests")/.oracles}
+
+build_packages="gcc libc6-dev cmake ninja-build pkg-config libjansson-dev"
+# binutils: nm for the ABI tests. g++: the headers as C++17. libclang-rt-14-dev: libFuzzer. git: clones in the tests.
+test_packages="libcmocka-dev g++ binutils clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
+               gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user python3 python3-venv git"
+aarch64_packages="libjansson4:arm64 libjansson-dev:arm64 libcmocka0:arm64 libcmocka-dev:arm64"
+
+fail()
+{
+    echo "setup: $*" >&2
+    exit 1
+}
+
+as_root()
+{
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        fail "missing packages: $missing; install them as root, or install sudo"
+    fi
+}
+
+# install_packages NAME…: one update and one install, and neither when all are there.
+install_packages()
+{
+    missing=
+    for package in "$@"; do
+        case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true) in
+        *" installed"*) ;;
+        *) missing="$missing $package" ;;
+        esac
+    done
+    [ -n "$missing" ] || return 0
+    echo "setup: installing$missing"
+    as_root apt-get -qq -o DPkg::Lock::Timeout=300 update || fail "apt-get update failed"
+    # shellcheck disable=SC2086 # a list of words
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
+        install --no-install-recommends $missing >/dev/null || fail "apt-get could not install:$missing"
+}
+
+# is_done NAME FILE…: whether step NAME was finished with these contents of FILEs.
+is_done()
+{
+    step=$1
+    shift
+    stamp=$(cat "$@" | sha256sum | cut -d ' ' -f 1)
+    [ "$(cat "$oracles/$step.done" 2>/dev/null)" = "$stamp" ]
+}
+
+finish_step()
+{
+    echo "$stamp" >"$oracles/$step.done"
+}
+
+install_venv()
+{
+    if is_done venv "$tests/requirements.txt"; then return; fi
+    echo "setup: Python environment"
+    rm -rf "$oracles/venv"
+    python3 -m venv "$oracles/venv" || fail "python3 -m venv failed"
+    "$oracles/venv/bin/pip" install -qq --no-input -r "$tests/requirements.txt" || fail "pip could not install tests/requirements.txt"
+    "$oracles/venv/bin/pip" check >/dev/null || fail "the Python environment contradicts itself"
+    finish_step
+}
+
+# npm pack with a committed checksum, rather than npm install: nothing of a package is ever run at set-up.
+install_npm()
+{
+    if is_done npm "$tests/npm-packages.txt"; then return; fi
+    command -v npm >/dev/null || install_packages npm
+    echo "setup: npm packages"
+    rm -rf "$oracles/npm" "$oracles/npm.part"
+    mkdir -p "$oracles/npm.part"
+    sed '/^#/d;/^$/d' "$tests/npm-packages.txt" >"$oracles/npm.part/list"
+    while read -r name version sum; do
+        file=$(cd "$oracles/npm.part" && npm pack --silent "$name@$version" </dev/null | tail -n 1)
+        [ -f "$oracles/npm.part/$file" ] || fail "npm could not fetch $name@$version"
+        [ "$(sha256sum <"$oracles/npm.part/$file" | cut -d ' ' -f 1)" = "$sum" ] ||
+            fail "$name@$version is not the package that tests/npm-packages.txt names (sha256 differs)"
+        mkdir -p "$oracles/npm.part/node_modules/$name"
+        tar -xzf "$oracles/npm.part/$file" -C "$oracles/npm.part/node_modules/$name" --strip-components=1
+        rm "$oracles/npm.part/$file"
+    done <"$oracles/npm.part/list"
+    mv "$oracles/npm.part" "$oracles/npm"
+    finish_step
+}
+
+# The arm64 libraries are unpacked into a folder of their own with an apt state of their own: a foreign architecture added
+# to the machine would outlive the tests.
+install_aarch64()
+{
+    if is_done aarch64 "$tests/setup.sh"; then return; fi
+    echo "setup: libraries for the aarch64 cross build"
+    rm -rf "$oracles/aarch64" "$oracles/apt"
+    mkdir -p "$oracles/aarch64" "$oracles/apt/lists/partial" "$oracles/apt/cache/archives/partial"
+    cp /var/lib/dpkg/status "$oracles/apt/status"
+    options="-qq -o APT::Architectures=$(dpkg --print-architecture),arm64 -o APT::Sandbox::User=root
+             -o Dir::State::lists=$oracles/apt/lists -o Dir::State::status=$oracles/apt/status -o Dir::Cache=$oracles/apt/cache"
+    # shellcheck disable=SC2086 # lists of words
+    (
+        cd "$oracles/apt"
+        apt-get $options update && apt-get $options download $aarch64_packages
+    ) || fail "apt-get could not download: $aarch64_packages"
+    for package in "$oracles"/apt/*.deb; do
+        dpkg-deb -x "$package" "$oracles/aarch64"
+    done
+    rm -rf "$oracles/apt"
+    finish_step
+}
+
+case ${1:-} in
+build)
+    # shellcheck disable=SC2086
+    install_packages $build_packages
+    ;;
+all)
+    # shellcheck disable=SC2086
+    install_packages $build_packages $test_packages
+    mkdir -p "$oracles"
+    (
+        flock 9
+        install_venv
+        install_npm
+        install_aarch64
+    ) 9>"$oracles/lock"
+    ;;
+*)
+    echo "usage: tests/setup.sh build|all" >&2
+    exit 2
+    ;;
+esac
