@@ -1,0 +1,73 @@
+/* core/host/registry.h - which plugins there are, and getting at their vtables.
+ *
+ * Scanning reads manifests only; a shared object is mapped when something in it is first needed, checked against its manifest
+ * and against docs/abi.md, and stays mapped until the registry closes. Everything here is data about plugins: this room names
+ * none of them. Safe to use from one thread; the vtables it gives out follow their own tags. */
+#ifndef GGX_CORE_HOST_REGISTRY_H
+#define GGX_CORE_HOST_REGISTRY_H
+
+#include "base/arena.h"
+#include "base/json.h"
+#include <ggx/draft/quant.h>
+#include <ggx/reader.h>
+#include <ggx/writer.h>
+
+/* One entry of a manifest's "provides". */
+typedef struct ggx_offer {
+    const char *interface_id;      /* "ggx.reader/1" */
+    const char *name;              /* reader, writer: its name; quant, kernels: the tensor type */
+    const char *const *extensions; /* file name extensions without the dot, ended by NULL; never NULL itself */
+    const char *const *cpu;        /* CPU features needed, ended by NULL; never NULL itself */
+    uint32_t head_want, tail_want; /* readers */
+    int32_t rank;                  /* kernels */
+    const ggx_json *json;          /* the entry as written */
+} ggx_offer;
+
+typedef struct ggx_plugin_entry {
+    const char *id, *version, *license;
+    const char *path;    /* of the .so */
+    const char *refused; /* why it is not used, or NULL */
+    const ggx_offer *offers;
+    uint32_t offer_count;
+    int32_t loaded; /* 1: mapped and checked */
+    void *handle;
+    const ggx_plugin *plugin;
+} ggx_plugin_entry;
+
+typedef struct ggx_registry {
+    ggx_arena arena;
+    ggx_plugin_entry *entries; /* in search order, refused ones too */
+    uint32_t count, capacity;
+    const char *const *directories; /* that were searched, ended by NULL */
+    const char *const *cpu;         /* features that kernels may use: detected ∩ mask; ended by NULL */
+} ggx_registry;
+
+typedef struct ggx_registry_config {
+    const char *const *plugin_path; /* --plugin-path directories, ended by NULL, or NULL */
+    int32_t user_plugins;           /* also search the user's directory */
+    const char *cpu_mask; /* --cpu: comma-separated features, "portable" for none, or NULL for all that were detected */
+} ggx_registry_config;
+
+/* Scans the search path of docs/abi.md. Faulty plugins become refused entries, never an error. Errors: GGX_E_NOMEM, GGX_E_USAGE (an
+ * unknown word in the mask). */
+ggx_status ggx_registry_open(ggx_registry *registry, const ggx_registry_config *config, ggx_error *error);
+void ggx_registry_close(ggx_registry *registry);
+
+/* The vtable with that interface id and name, its plugin loaded and checked. Errors: GGX_E_NOTFOUND (naming what there is),
+ * GGX_E_PLUGIN (refused: why). `entry` may be NULL. */
+ggx_status ggx_registry_get(ggx_registry *registry, const char *interface_id, ggx_str name, const void **vtable,
+                            const ggx_plugin_entry **entry, ggx_error *error);
+
+/* Walks the offers of one interface: *at starts at 0; returns 0 at the end. Refused plugins are passed over. */
+int ggx_registry_next(const ggx_registry *registry, const char *interface_id, uint32_t *at,
+                      const ggx_plugin_entry **entry, const ggx_offer **offer);
+
+/* The tensor type of that name (GGX_E_NOTFOUND: no plugin has it), and the best kernels for it that this CPU and the mask allow. */
+ggx_status ggx_registry_quant(ggx_registry *registry, ggx_str type, const ggx_quant **out, ggx_error *error);
+ggx_status ggx_registry_kernels(ggx_registry *registry, const ggx_quant *quant, const ggx_kernels **out,
+                                ggx_error *error);
+
+/* The directory of ggx's data files (recipes …), found relative to the executable; $GGX_DATA overrides it. */
+const char *ggx_data_directory(ggx_arena *arena);
+
+#endif

@@ -1,0 +1,94 @@
+/* core/recipe/recipe.h - recipes: models as data.
+ *
+ * A recipe is a JSON file (docs/recipes.md) that says for one model family and one output which source tensors become which output
+ * tensors, under which names, through which views and pointwise operations, and what stands in the header. This room parses
+ * recipes, evaluates their value expressions, and applies one to a checkpoint; it knows no model. What it returns is data for
+ * core/plan. */
+#ifndef GGX_CORE_RECIPE_H
+#define GGX_CORE_RECIPE_H
+
+#include "checkpoint/view.h"
+
+/* A pointwise operation on f32 elements, in order after the view's elements were read. */
+#define GGX_OP_CAST 1 /* round through `type` (quantize and dequantize): what an intermediate file would have done */
+#define GGX_OP_ADD 2  /* + value */
+#define GGX_OP_MUL 3  /* × value */
+#define GGX_OP_NEG 4
+#define GGX_OP_EXP 5 /* e^x, by core/base/math.h: the same bytes on every machine */
+typedef struct ggx_op {
+    uint32_t kind; /* GGX_OP_* */
+    float value;   /* ADD, MUL */
+    ggx_str type;  /* CAST: name of a tensor type */
+} ggx_op;
+
+/* One output tensor as a rule made it. */
+typedef struct ggx_recipe_tensor {
+    ggx_str name;
+    ggx_view view;
+    const ggx_op *ops;
+    uint32_t op_count;
+    uint32_t
+        row_axes; /* >0: when quantized to blocks that do not divide the last axis, axes from this one on are one row */
+    ggx_str type; /* fixed type; empty: --type decides, and "float" below holds when it is not given */
+    ggx_str default_type;            /* type when --type is not given; empty: the source's own */
+    uint32_t rule_line, rule_column; /* in the recipe file; 0 for --recipe none */
+    int32_t quantize;                /* 1: --type applies to it; 0: it keeps default_type (a norm, a bias) */
+} ggx_recipe_tensor;
+
+/* A source tensor and the rule that consumed or dropped it, for `ggx recipes explain`. */
+typedef struct ggx_recipe_use {
+    uint64_t tensor; /* index in the checkpoint */
+    uint32_t rule_line;
+    int32_t dropped;
+} ggx_recipe_use;
+
+typedef struct ggx_recipe_result {
+    ggx_recipe_tensor *tensors; /* in output order */
+    uint64_t tensor_count;
+    ggx_kv *kvs; /* header fields or key/values, in output order */
+    uint64_t kv_count;
+    ggx_recipe_use *uses; /* one for each use of a source tensor */
+    uint64_t use_count;
+    ggx_str via; /* type that every quantized tensor is rounded through first; empty: none */
+} ggx_recipe_result;
+
+typedef struct ggx_recipe ggx_recipe; /* parsed; lives in its arena */
+
+/* What expressions can see besides the checkpoint. */
+typedef struct ggx_recipe_env {
+    const ggx_checkpoint *checkpoint;
+    const char *writer;    /* name of the output's writer */
+    const ggx_quant *type; /* the --type, or NULL when not given */
+    const char *type_name; /* its name, or "" */
+    const char *version;   /* of ggx */
+} ggx_recipe_env;
+
+/* Parses a recipe from text; `path` is for messages ("file:line:column: …"). `search` is the recipe directory for `extends`. The
+ * recipe lives in the arena. Errors: GGX_E_USAGE for every word that is not of the language. */
+ggx_status ggx_recipe_parse(ggx_arena *arena, ggx_str text, const char *path, const char *search, ggx_recipe **out,
+                            ggx_error *error);
+
+/* Reads the file and parses it. */
+ggx_status ggx_recipe_load(ggx_arena *arena, const char *path, const char *search, ggx_recipe **out, ggx_error *error);
+
+/* The recipe's id, one line of description, and the writers it is for ("" when for all). */
+const char *ggx_recipe_id(const ggx_recipe *recipe);
+const char *ggx_recipe_about(const ggx_recipe *recipe);
+
+/* How well the recipe's "when" fits: 0 does not apply, else its specificity (1..100). Errors only when the recipe itself is at fault. */
+ggx_status ggx_recipe_match(const ggx_recipe *recipe, const ggx_recipe_env *env, int32_t *score, ggx_error *error);
+
+/* Applies the recipe: every source tensor is consumed or dropped, or the first leftover is named. Results live in `arena`. Errors:
+ * GGX_E_MALFORMED (a tensor missing, of the wrong shape, left over: with its name, the recipe and the line), GGX_E_USAGE. */
+ggx_status ggx_recipe_apply(ggx_arena *arena, const ggx_recipe *recipe, const ggx_recipe_env *env,
+                            ggx_recipe_result *out, ggx_error *error);
+
+/* `--recipe none`: every tensor with its name, shape and type, key/values as they are; auxiliary tensors left out. */
+ggx_status ggx_recipe_identity(ggx_arena *arena, const ggx_recipe_env *env, ggx_recipe_result *out, ggx_error *error);
+
+/* Finds a recipe by id or path, or by matching when `name` is NULL: the best score of all *.json in `directory`; none: *out = NULL.
+ * A tie is GGX_E_UNSUPPORTED and names the candidates. */
+ggx_status ggx_recipe_choose(ggx_arena *arena, const char *directory, const char *name, const ggx_recipe_env *env,
+                             ggx_recipe **out, ggx_error *error);
+
+#endif

@@ -1,0 +1,41 @@
+/* core/source/open.h - opens what the user named as a ggx_source: a file, a directory, a checkpoint prefix, or bytes in memory.
+ *
+ * This room is the only one that opens input files. It serves ranges, knows siblings, and never writes. */
+#ifndef GGX_CORE_SOURCE_OPEN_H
+#define GGX_CORE_SOURCE_OPEN_H
+
+#include <ggx/reader.h>
+
+/* Opens `path`. A directory becomes GGX_SOURCE_DIRECTORY (all regular files below it, at most 4 levels and 65536 files; symbolic
+ * links to regular files are followed, hidden files and directories left out); an existing file GGX_SOURCE_FILE; otherwise, when files begin
+ * with that path ("model.ckpt" → model.ckpt.index …), GGX_SOURCE_PREFIX. Errors: GGX_E_NOTFOUND, GGX_E_DENIED, GGX_E_IO. */
+ggx_status ggx_source_open(const char *path, ggx_source **out, ggx_error *error);
+
+/* A source of one member in memory; the bytes are borrowed until close. */
+ggx_status ggx_source_open_memory(ggx_str name, ggx_str bytes, ggx_source **out, ggx_error *error);
+
+/* Closes a source that one of the above opened. NULL is fine. */
+void ggx_source_close(ggx_source *source);
+
+/* Opens any file as a further member (an option of type FILE); `path` is taken as the user wrote it. */
+ggx_status ggx_source_add_file(ggx_source *source, const char *path, uint32_t *index, ggx_error *error);
+
+/* The path to show for a member in messages; "" for GGX_NO_MEMBER. Lives as long as the source. */
+const char *ggx_source_path(const ggx_source *source, uint32_t member);
+
+/* Bytes read through read_at since the source was opened, for reports and tests. */
+uint64_t ggx_source_bytes_read(const ggx_source *source);
+
+/* Modification time (nanoseconds), size and inode of a member, as 24 bytes that tell a changed file from the same one. */
+ggx_status ggx_source_identity(const ggx_source *source, uint32_t member, uint64_t out[3], ggx_error *error);
+
+/* Fills a probe window for the source. Memory comes from malloc inside `window`; free it with ggx_probe_window_free. */
+typedef struct ggx_probe_window {
+    ggx_probe probe;
+    void *memory;
+} ggx_probe_window;
+ggx_status ggx_probe_window_open(const ggx_source *source, uint32_t head_want, uint32_t tail_want,
+                                 ggx_probe_window *out, ggx_error *error);
+void ggx_probe_window_free(ggx_probe_window *window);
+
+#endif
