@@ -351,12 +351,14 @@ int reader_harness_option_file(reader_harness *h, const char *name, const char *
     return add_option(h, GGX_OPTION_FILE, name, index, str_of(text));
 }
 
+#ifndef READER_HARNESS_NO_PLUGIN /* ggx-plugin-check loads its plugins instead of linking one */
 const ggx_reader *reader_harness_vtable(void)
 {
     for (uint32_t i = 0; i < ggx_plugin_1.provide_count; i++)
         if (!strcmp(ggx_plugin_1.provides[i].id, GGX_READER_ID)) return ggx_plugin_1.provides[i].vtable;
     return NULL;
 }
+#endif
 
 /* ---- steps ----------------------------------------------------------------------------------------------------------------- */
 
