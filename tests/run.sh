@@ -81,12 +81,12 @@ check_format()
     c_files | xargs clang-format-14 --dry-run --Werror
 }
 
-# clang-tidy reads how each file is compiled from the release build.
+# clang-tidy reads how each file is compiled from the release build. One file a run: its analyzer carries state from one to the next.
 check_tidy()
 {
     cmake --preset release >/dev/null && cmake --build build/release >/dev/null &&
         find core plugins sdk/src sdk/check -name '*.c' -type f 2>/dev/null | LC_ALL=C sort |
-        xargs -n 4 -P "$jobs" clang-tidy-14 --quiet --warnings-as-errors='*' -p build/release 2>/dev/null
+        xargs -n 1 -P "$jobs" clang-tidy-14 --quiet --warnings-as-errors='*' -p build/release 2>/dev/null
 }
 
 # fuzz_briefly TARGET: from its corpus on, long enough to meet what is easily met. New inputs stay in the build folder.

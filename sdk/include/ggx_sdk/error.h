@@ -26,6 +26,11 @@ static inline GGX_PRINTF(5, 6) ggx_status
     return status;
 }
 
+/* clang's analyzer does not look into variadic functions: without this it follows paths on which a failure is GGX_OK. */
+#ifdef __clang_analyzer__
+#define ggx_fail_at(error, status, ...) (ggx_fail_at((error), (status), __VA_ARGS__), (status))
+#endif
+
 /* The same without a place. */
 #define ggx_fail(error, status, ...) ggx_fail_at((error), (status), GGX_NO_MEMBER, GGX_NO_OFFSET, __VA_ARGS__)
 
