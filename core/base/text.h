@@ -24,7 +24,7 @@ int ggx_str_order(ggx_str a, ggx_str b);
 int ggx_str_begins(ggx_str text, ggx_str prefix);
 int ggx_str_ends(ggx_str text, ggx_str suffix);
 
-/* Glob match of the whole text: '*' any run of bytes, '?' one byte, everything else itself. Linear in time. */
+/* Glob match of the whole text: '*' any run of bytes, '?' one byte, everything else itself. The time is at most text × pattern. */
 int ggx_str_glob(ggx_str text, ggx_str pattern);
 
 /* Decimal, 0x-hexadecimal; returns 0 unless the whole text is a number that fits. */

@@ -1,0 +1,160 @@
+/* json.c - the tree over the pull parser. */
+#include "base/json.h"
+#include "base/text.h"
+#include <ggx_sdk/error.h>
+#include <stdlib.h>
+
+typedef struct builder {
+    ggx_arena *arena;
+    ggx_json_parser parser;
+    ggx_error *error;
+    const char *name;
+} builder;
+
+typedef struct level {
+    ggx_json *node, *last;
+} level;
+
+static ggx_status no_memory(const builder *b)
+{
+    return ggx_fail(b->error, GGX_E_NOMEM, "%s does not fit into the memory that is set aside for it", b->name);
+}
+
+/* The parser's error with the file's name before it. */
+static ggx_status next_token(builder *b, ggx_json_token *token)
+{
+    ggx_error inner;
+    ggx_status status = ggx_json_next(&b->parser, token, &inner);
+    if (status == GGX_OK) return GGX_OK;
+    return ggx_fail_at(b->error, status, GGX_NO_MEMBER, inner.offset, "%s: %s", b->name, inner.text);
+}
+
+static ggx_status copy_text(const builder *b, const ggx_json_token *token, ggx_str *out)
+{
+    if (!token->escaped) {
+        *out = ggx_arena_str(b->arena, token->text);
+        return out->data ? GGX_OK : no_memory(b);
+    }
+    char *data = ggx_arena_alloc(b->arena, token->text.size + 1);
+    if (!data) return no_memory(b);
+    out->data = data;
+    out->size = ggx_json_unescape(token, data);
+    data[out->size] = 0;
+    return GGX_OK;
+}
+
+static int key_order(const void *left, const void *right)
+{
+    const ggx_json *a = *(const ggx_json *const *)left, *b = *(const ggx_json *const *)right;
+    int order = ggx_str_order(a->key, b->key);
+    if (order) return order;
+    if (a->key_line != b->key_line) return a->key_line < b->key_line ? -1 : 1;
+    return (a->key_column > b->key_column) - (a->key_column < b->key_column);
+}
+
+/* Sorted, because a vocabulary is an object of a hundred thousand members. */
+static ggx_status check_keys(const builder *b, const ggx_json *object)
+{
+    if (object->count < 2) return GGX_OK;
+    const ggx_json **members = malloc(object->count * sizeof *members);
+    if (!members) return no_memory(b);
+    size_t n = 0;
+    for (const ggx_json *at = object->first; at; at = at->next) members[n++] = at;
+    qsort(members, n, sizeof *members, key_order);
+    ggx_status status = GGX_OK;
+    for (size_t i = 1; i < n && status == GGX_OK; i++)
+        if (ggx_str_same(members[i - 1]->key, members[i]->key))
+            status = ggx_fail(b->error, GGX_E_MALFORMED,
+                              "%s: line %u, column %u: the key '%.*s' is there twice (first in line %u)", b->name,
+                              members[i]->key_line, members[i]->key_column, GGX_STR_ARGS(members[i]->key),
+                              members[i - 1]->key_line);
+    free(members);
+    return status;
+}
+
+/* The value that begins with `token`, without what lies inside it. */
+static ggx_status make_node(const builder *b, const ggx_json_token *token, ggx_json *node)
+{
+    node->kind = token->kind;
+    node->line = token->line;
+    node->column = token->column;
+    node->integer = token->integer;
+    node->real = token->real;
+    int has_text = token->kind == GGX_JSON_STRING || token->kind == GGX_JSON_INT || token->kind == GGX_JSON_REAL;
+    return has_text ? copy_text(b, token, &node->text) : GGX_OK;
+}
+
+static ggx_status add_value(builder *b, level *parent, const ggx_json_token *token, const ggx_json_token *key,
+                            ggx_json **out)
+{
+    ggx_json *node = ggx_arena_alloc(b->arena, sizeof *node);
+    if (!node) return no_memory(b);
+    ggx_status status = make_node(b, token, node);
+    if (status == GGX_OK && key) {
+        node->key_line = key->line;
+        node->key_column = key->column;
+        status = copy_text(b, key, &node->key);
+    }
+    if (status != GGX_OK) return status;
+    if (parent) {
+        *(parent->last ? &parent->last->next : &parent->node->first) = node;
+        parent->last = node;
+        parent->node->count++;
+    }
+    *out = node;
+    return GGX_OK;
+}
+
+static ggx_status build(builder *b, ggx_json **root)
+{
+    level levels[GGX_JSON_DEPTH + 1];
+    uint32_t depth = 0;
+    for (;;) {
+        ggx_json_token token, key;
+        int keyed = 0;
+        ggx_status status = next_token(b, &token);
+        if (status == GGX_OK && token.kind == GGX_JSON_KEY) {
+            keyed = 1;
+            key = token;
+            status = next_token(b, &token);
+        }
+        if (status != GGX_OK || token.kind == GGX_JSON_END) return status;
+        if (token.kind == GGX_JSON_OBJECT_END || token.kind == GGX_JSON_ARRAY_END) {
+            const ggx_json *ended = levels[--depth].node;
+            status = token.kind == GGX_JSON_OBJECT_END ? check_keys(b, ended) : GGX_OK;
+            if (status != GGX_OK) return status;
+            continue;
+        }
+        ggx_json *node = NULL;
+        status = add_value(b, depth ? &levels[depth - 1] : NULL, &token, keyed ? &key : NULL, &node);
+        if (status != GGX_OK) return status;
+        if (!depth) *root = node;
+        if (node->kind == GGX_JSON_OBJECT || node->kind == GGX_JSON_ARRAY) levels[depth++] = (level){node, NULL};
+    }
+}
+
+ggx_status ggx_json_parse(ggx_arena *arena, ggx_str text, const char *name, ggx_json **out, ggx_error *error)
+{
+    builder b = {.arena = arena, .error = error, .name = name};
+    ggx_json_init(&b.parser, text);
+    return build(&b, out);
+}
+
+const ggx_json *ggx_json_get_str(const ggx_json *object, ggx_str key)
+{
+    if (!object || object->kind != GGX_JSON_OBJECT) return NULL;
+    for (const ggx_json *at = object->first; at; at = at->next)
+        if (ggx_str_same(at->key, key)) return at;
+    return NULL;
+}
+
+const ggx_json *ggx_json_get(const ggx_json *object, const char *key)
+{
+    return ggx_json_get_str(object, ggx_str_of(key));
+}
+
+const char *ggx_json_string(const ggx_json *object, const char *key, const char *fallback)
+{
+    const ggx_json *value = ggx_json_get(object, key);
+    return value && value->kind == GGX_JSON_STRING ? value->text.data : fallback;
+}
