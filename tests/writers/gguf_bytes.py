@@ -160,4 +160,4 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as where:
         for check in (check_random_models, check_ggml_layout, check_golden, check_odd_values):
             check(where)
-    print("ok")
+    oracle.finish()

@@ -48,4 +48,4 @@ def check_metadata():
 if __name__ == "__main__":
     check_random_models()
     check_metadata()
-    print("ok")
+    oracle.finish()
