@@ -4,8 +4,9 @@
 The reference is libggml-base.so of npm's @node-llama-cpp/linux-x64 3.22.1 (ggml 0.25.1, plain x86-64), found under $GGX_ORACLES.
 Needs nothing but the standard library. What is promised:
 
-  quantize    the bytes of ggml_quantize_chunk for every finite row, also where that code leaves the C standard; of rows with NaN or
-              infinities (plain float types apart, where they are equal too) deterministic bytes, and no write outside the output
+  quantize    the bytes of ggml_quantize_chunk for every finite row, also where that code leaves the C standard, and in plain float
+              types for every row; rows with infinities decode to the same floats; rows with NaN give deterministic bytes; nothing
+              is written outside the output
   dequantize  the floats of the reference, bit for bit, for any bytes; which NaN a NaN is does not count
   digests.txt what test_kernels checks without the reference (finite fills: made from the reference, checked here again)
   cases       the hashes of $GGX_CASES/golden/11-kernels
@@ -219,6 +220,9 @@ class Bench:
             if bytes(again) != bytes(mine):
                 self.fail(f"{kernel}: {self.fill_names[fill]}: the same input gave two results")
             self.apart += apart.value
+            a, b = (self.reference_floats(kernel, blocks, rows * cols) for blocks in (mine, theirs))
+            if self.fill_names[fill] == "infinite" and self.fills.count_float_differences(a, b, rows * cols, 1):
+                self.fail(f"{kernel}: infinite, imatrix {kind}, seed {seed}, {rows}x{cols}: decodes to other floats")
         self.check_dequantize(kernel, theirs, rows * cols, f"blocks of {self.fill_names[fill]}")
         return rows * cols // kernel.elems
 
