@@ -202,7 +202,7 @@ float ggx_expf(float x)
     double scale = power_of_two((int)n);
     float low = (float)((1 + (e * r - 0x1p-50)) * scale), high = (float)((1 + (e * r + 0x1p-50)) * scale);
     if (low == high) return low;
-    int k; /* too near to a tie for plain doubles: about one value in 2^25 */
+    int k; /* too near to a tie for plain doubles */
     wide exact = exp_wide((wide){wide_x, 0}, &k);
     scale = power_of_two(k);
     return round_to_float((wide){exact.hi * scale, exact.lo * scale});

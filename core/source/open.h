@@ -6,9 +6,10 @@
 
 #include <ggx/reader.h>
 
-/* Opens `path`. A directory becomes GGX_SOURCE_DIRECTORY (all regular files below it, at most 4 levels and 65536 files; symbolic
- * links to regular files are followed, hidden files and directories left out); an existing file GGX_SOURCE_FILE; otherwise, when files begin
- * with that path ("model.ckpt" → model.ckpt.index …), GGX_SOURCE_PREFIX. Errors: GGX_E_NOTFOUND, GGX_E_DENIED, GGX_E_IO. */
+/* Opens `path`. A directory becomes GGX_SOURCE_DIRECTORY: all regular files below it, at most 4 levels and 65536 files; symbolic
+ * links to regular files are followed, hidden files and directories left out. An existing file becomes GGX_SOURCE_FILE. Otherwise,
+ * when there are files whose names go on with a dot ("model.ckpt" → model.ckpt.index …), it is a GGX_SOURCE_PREFIX. Errors:
+ * GGX_E_NOTFOUND, GGX_E_DENIED, GGX_E_UNSUPPORTED (neither file nor directory, or too many files), GGX_E_NOMEM, GGX_E_IO. */
 ggx_status ggx_source_open(const char *path, ggx_source **out, ggx_error *error);
 
 /* A source of one member in memory; the bytes are borrowed until close. */
@@ -26,7 +27,8 @@ const char *ggx_source_path(const ggx_source *source, uint32_t member);
 /* Bytes read through read_at since the source was opened, for reports and tests. */
 uint64_t ggx_source_bytes_read(const ggx_source *source);
 
-/* Modification time (nanoseconds), size and inode of a member, as 24 bytes that tell a changed file from the same one. */
+/* Modification time (nanoseconds), size and inode of a member, as 24 bytes that tell a changed file from the same one. Looks at the
+ * file again: GGX_E_INTEGRITY when it is not what it was when the source first saw it. */
 ggx_status ggx_source_identity(const ggx_source *source, uint32_t member, uint64_t out[3], ggx_error *error);
 
 /* Fills a probe window for the source. Memory comes from malloc inside `window`; free it with ggx_probe_window_free. */

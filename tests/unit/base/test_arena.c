@@ -1,6 +1,6 @@
 /* The arena's promises: zeroed, aligned, capped, freed at once. */
-#include "../unit.h"
 #include "base/arena.h"
+#include "unit.h"
 
 static void memory_is_zeroed_aligned_and_apart(void **unused)
 {

@@ -1,7 +1,7 @@
 /* The JSON tree: values, positions, duplicate keys, the arena's cap. */
-#include "../unit.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "unit.h"
 
 static ggx_arena arena;
 static ggx_error error;

@@ -1,6 +1,6 @@
 /* The pool runs every worker, at the same time, and without signals. Run under -fsanitize=thread too. */
-#include "../unit.h"
 #include "base/pool.h"
+#include "unit.h"
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>

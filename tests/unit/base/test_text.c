@@ -1,6 +1,6 @@
 /* Byte strings, globs, numbers, and text for output. */
-#include "../unit.h"
 #include "base/text.h"
+#include "unit.h"
 
 static void order_is_by_bytes(void **unused)
 {
