@@ -1,0 +1,276 @@
+/* Workers and their tiles. */
+#include "execute/execute.h"
+
+#include "base/math.h"
+#include "base/pool.h"
+#include "execute/gather.h"
+#include <ggx_sdk/error.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+typedef struct shared {
+    const ggx_plan *plan;
+    const ggx_tile_sink *sink;
+    const ggx_run *run;
+    const uint64_t *first_job; /* of each tensor; one job a tile, or one for all tiles of a sequential tensor */
+    uint64_t job_count;
+    atomic_uint_fast64_t next_job;
+    atomic_int failed;
+    pthread_mutex_t sequential;
+    pthread_mutex_t error_lock;
+    ggx_status status;
+    ggx_error *error;
+} shared;
+
+typedef struct worker {
+    shared *s;
+    ggx_gather gather;
+    float *values;
+    uint8_t *out, *cast, *scratch;
+    ggx_error error;
+} worker;
+
+static void fail(shared *s, ggx_status status, const ggx_error *error)
+{
+    pthread_mutex_lock(&s->error_lock);
+    if (s->status == GGX_OK) {
+        s->status = status;
+        if (s->error) *s->error = *error;
+    }
+    pthread_mutex_unlock(&s->error_lock);
+    atomic_store(&s->failed, 1);
+}
+
+/* --- one tile ------------------------------------------------------------------------------------------------------------------ */
+
+static void apply_op(const ggx_op *op, const ggx_kernels *cast, float *v, uint64_t n, void *temporary)
+{
+    switch (op->kind) {
+    case GGX_OP_CAST:
+        if (!cast) break; /* through f32: nothing to round */
+        cast->quantize(v, temporary, 1, n, NULL, NULL);
+        cast->dequantize(temporary, v, n);
+        break;
+    case GGX_OP_ADD:
+        for (uint64_t i = 0; i < n; i++) v[i] += op->value;
+        break;
+    case GGX_OP_MUL:
+        for (uint64_t i = 0; i < n; i++) v[i] *= op->value;
+        break;
+    case GGX_OP_NEG:
+        for (uint64_t i = 0; i < n; i++) v[i] = -v[i];
+        break;
+    case GGX_OP_EXP:
+        for (uint64_t i = 0; i < n; i++) v[i] = ggx_expf(v[i]);
+        break;
+    default: break;
+    }
+}
+
+/* Computes the tile's bytes; *bytes points into the worker's buffers. */
+static ggx_status compute_tile(worker *w, const ggx_plan_tensor *t, const ggx_box *box, const uint8_t **bytes)
+{
+    if (t->mode == GGX_MODE_COPY) {
+        *bytes = w->out;
+        return ggx_gather_raw(&w->gather, &t->view, box, w->out, &w->error);
+    }
+    uint64_t elems = 1, cols = box->rank ? box->count[box->rank - 1] : 1;
+    for (uint32_t a = 0; a < box->rank; a++) elems *= box->count[a];
+    ggx_status status = ggx_gather_f32(&w->gather, &t->view, box, t->decode, w->values, &w->error);
+    if (status != GGX_OK) return status;
+    for (uint32_t i = 0; i < t->op_count; i++) apply_op(&t->ops[i], t->op_kernels[i], w->values, elems, w->cast);
+    *bytes = (const uint8_t *)w->values;
+    if (!t->encode) return GGX_OK;
+    t->encode->quantize(w->values, w->out, cols ? elems / cols : 0, cols, NULL, w->scratch);
+    *bytes = w->out;
+    return GGX_OK;
+}
+
+/* Writes the packed tile as the runs that it is in the output. */
+static ggx_status write_tile(worker *w, const ggx_plan_tensor *t, const ggx_box *box, const uint8_t *bytes,
+                             uint64_t *written)
+{
+    const ggx_tile_sink *sink = w->s->sink;
+    const uint64_t block = t->type.block_elems, size = t->type.block_bytes;
+    uint64_t stride[GGX_MAX_RANK], run = 1, step = 1, index[GGX_MAX_RANK] = {0}, at = 0;
+    uint32_t outer = box->rank; /* axes before `outer` are walked, the others make one run */
+    for (uint32_t a = box->rank; a-- > 0;) {
+        stride[a] = step;
+        step *= t->view.shape[a];
+        at += box->start[a] * stride[a];
+    }
+    while (outer > 0) {
+        outer--;
+        run *= box->count[outer];
+        if (box->count[outer] != t->view.shape[outer]) break;
+    }
+    *written = 0;
+    for (;;) {
+        ggx_status status =
+            sink->write(sink->context, t->place.offset + at / block * size, bytes, run / block * size, &w->error);
+        if (status != GGX_OK) return status;
+        bytes += run / block * size;
+        *written += run / block * size;
+        uint32_t a = outer;
+        for (;;) {
+            if (a == 0) return GGX_OK;
+            a--;
+            at += stride[a];
+            if (++index[a] < box->count[a]) break;
+            at -= box->count[a] * stride[a];
+            index[a] = 0;
+        }
+    }
+}
+
+static ggx_status do_tile(worker *w, const ggx_plan_tensor *t, uint64_t tile)
+{
+    const ggx_tile_sink *sink = w->s->sink;
+    const uint8_t *bytes;
+    uint64_t written;
+    ggx_box box;
+    if (!sink->wanted(sink->context, t->first_tile + tile)) return GGX_OK;
+    if (w->s->run && w->s->run->canceled && *w->s->run->canceled) return ggx_fail(&w->error, GGX_E_CANCELED, "stopped");
+    ggx_plan_tile(t, tile, &box);
+    ggx_status status = compute_tile(w, t, &box, &bytes);
+    if (status == GGX_OK) status = write_tile(w, t, &box, bytes, &written);
+    if (status == GGX_OK) status = sink->done(sink->context, t->first_tile + tile, written, &w->error);
+    return status;
+}
+
+/* --- workers --------------------------------------------------------------------------------------------------------------------- */
+
+/* 64-byte alignment: scratch is promised it, and vectors like it. */
+static void *buffer(uint64_t size)
+{
+    void *p = NULL;
+    return size && posix_memalign(&p, 64, (size_t)(size + 63) / 64 * 64) == 0 ? p : NULL;
+}
+
+static void free_worker(worker *w)
+{
+    free(w->gather.stage);
+    free(w->gather.decoded);
+    free(w->values);
+    free(w->out);
+    free(w->cast);
+    free(w->scratch);
+}
+
+/* Buffers for the largest need of any tensor, each of them: so no tile allocates. Their sum stays below the plan's figure times
+ * the worker only when one tensor is the largest in all; so the sizes are taken per buffer and the plan's budget has room (a
+ * fourth of the memory is one worker's at most). */
+static int open_worker(worker *w, shared *s)
+{
+    ggx_tile_memory most = {0};
+    for (uint64_t i = 0; i < s->plan->tensor_count; i++) {
+        ggx_tile_memory m;
+        ggx_plan_tile_memory(&s->plan->tensors[i], &m);
+        if (m.elems > most.elems) most.elems = m.elems;
+        if (m.stage_elems > most.stage_elems) most.stage_elems = m.stage_elems;
+        if (m.stage_bytes > most.stage_bytes) most.stage_bytes = m.stage_bytes;
+        if (m.decoded_bytes > most.decoded_bytes) most.decoded_bytes = m.decoded_bytes;
+        if (m.out_bytes > most.out_bytes) most.out_bytes = m.out_bytes;
+        if (m.cast_bytes > most.cast_bytes) most.cast_bytes = m.cast_bytes;
+        if (m.scratch_bytes > most.scratch_bytes) most.scratch_bytes = m.scratch_bytes;
+    }
+    memset(w, 0, sizeof *w);
+    w->s = s;
+    w->gather.checkpoint = s->plan->checkpoint;
+    w->gather.sequential = &s->sequential;
+    w->gather.stage = buffer(most.stage_bytes);
+    w->gather.decoded = buffer(most.decoded_bytes);
+    w->values = buffer(most.elems * sizeof(float));
+    w->out = buffer(most.out_bytes);
+    w->cast = buffer(most.cast_bytes);
+    w->scratch = buffer(most.scratch_bytes);
+    if ((most.stage_bytes && !w->gather.stage) || (most.decoded_bytes && !w->gather.decoded) ||
+        (most.elems && !w->values) || (most.out_bytes && !w->out) || (most.cast_bytes && !w->cast) ||
+        (most.scratch_bytes && !w->scratch)) {
+        free_worker(w);
+        return 0;
+    }
+    return 1;
+}
+
+/* The tensor that a job belongs to: binary search in the first jobs. */
+static uint64_t tensor_of_job(const shared *s, uint64_t job)
+{
+    uint64_t low = 0, high = s->plan->tensor_count;
+    while (high - low > 1) {
+        uint64_t middle = low + (high - low) / 2;
+        if (s->first_job[middle] <= job)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void work(void *context, uint32_t index)
+{
+    shared *s = context;
+    worker w;
+    (void)index;
+    if (!open_worker(&w, s)) {
+        ggx_error error;
+        fail(s, GGX_E_NOMEM,
+             (ggx_fail(&error, GGX_E_NOMEM, "no memory for a worker's buffers; lower --memory or --threads"), &error));
+        return;
+    }
+    while (!atomic_load(&s->failed)) {
+        uint64_t job = atomic_fetch_add(&s->next_job, 1);
+        if (job >= s->job_count) break;
+        uint64_t tensor = tensor_of_job(s, job);
+        const ggx_plan_tensor *t = &s->plan->tensors[tensor];
+        uint64_t tile = t->sequential ? 0 : job - s->first_job[tensor], end = t->sequential ? t->tile_count : tile + 1;
+        ggx_tile_memory m;
+        ggx_plan_tile_memory(t, &m);
+        w.gather.stage_elems = m.stage_elems;
+        for (; tile < end && !atomic_load(&s->failed); tile++) {
+            ggx_status status = do_tile(&w, t, tile);
+            if (status != GGX_OK) fail(s, status, &w.error);
+        }
+    }
+    free_worker(&w);
+}
+
+ggx_status ggx_execute(const ggx_plan *plan, const ggx_tile_sink *sink, const ggx_run *run, ggx_error *error)
+{
+    shared s = {.plan = plan, .sink = sink, .run = run, .error = error};
+    uint64_t *first_job = malloc((size_t)(plan->tensor_count ? plan->tensor_count : 1) * sizeof *first_job);
+    if (!first_job) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    for (uint64_t i = 0; i < plan->tensor_count; i++) {
+        first_job[i] = s.job_count;
+        s.job_count += plan->tensors[i].sequential ? plan->tensors[i].tile_count != 0 : plan->tensors[i].tile_count;
+    }
+    s.first_job = first_job;
+    pthread_mutex_init(&s.sequential, NULL);
+    pthread_mutex_init(&s.error_lock, NULL);
+    ggx_status status = s.job_count ? ggx_pool_run(plan->workers, work, &s) : GGX_OK;
+    pthread_mutex_destroy(&s.sequential);
+    pthread_mutex_destroy(&s.error_lock);
+    free(first_job);
+    if (status != GGX_OK) return ggx_fail(error, status, "no thread could be started");
+    return s.status;
+}
+
+#define READ_STAGE (64u << 10) /* elements */
+
+ggx_status ggx_execute_read(const ggx_checkpoint *checkpoint, const ggx_view *view, const ggx_box *box,
+                            const ggx_kernels *decode, float *out, ggx_error *error)
+{
+    pthread_mutex_t sequential = PTHREAD_MUTEX_INITIALIZER;
+    uint64_t elems = READ_STAGE + 4ull * view->type.block_elems;
+    ggx_gather g = {checkpoint, &sequential,
+                    buffer(elems / view->type.block_elems * view->type.block_bytes + view->type.block_bytes), elems,
+                    decode ? buffer(elems * sizeof(float)) : NULL};
+    ggx_status status = GGX_E_NOMEM;
+    if (g.stage && (g.decoded || !decode))
+        status = ggx_gather_f32(&g, view, box, decode, out, error);
+    else
+        (void)ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    free(g.stage);
+    free(g.decoded);
+    return status;
+}

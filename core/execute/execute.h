@@ -1,0 +1,25 @@
+/* core/execute/execute.h - does the plan: threads take tiles, read, convert, quantize and hand the bytes over to be written.
+ *
+ * Workers share nothing but a counter of jobs; each has its own buffers, which together stay within the plan's memory. Where the bytes
+ * go and what is already done is the sink's to know (core/commit). */
+#ifndef GGX_CORE_EXECUTE_H
+#define GGX_CORE_EXECUTE_H
+
+#include "plan/plan.h"
+
+/* Where finished tiles go. All functions may be called from several threads at once. */
+typedef struct ggx_tile_sink {
+    void *context;
+    int (*wanted)(void *context, uint64_t tile); /* 0: done already, or another part's */
+    ggx_status (*write)(void *context, uint64_t offset, const void *data, uint64_t size, ggx_error *error);
+    ggx_status (*done)(void *context, uint64_t tile, uint64_t bytes, ggx_error *error);
+} ggx_tile_sink;
+
+/* Runs all wanted tiles. The first error stops every worker and is returned; GGX_E_CANCELED when run->canceled was set. */
+ggx_status ggx_execute(const ggx_plan *plan, const ggx_tile_sink *sink, const ggx_run *run, ggx_error *error);
+
+/* The floats of a whole box of one source view, for statistics; `decode` as in gather. */
+ggx_status ggx_execute_read(const ggx_checkpoint *checkpoint, const ggx_view *view, const ggx_box *box,
+                            const ggx_kernels *decode, float *out, ggx_error *error);
+
+#endif

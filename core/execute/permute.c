@@ -1,0 +1,106 @@
+/* Strided copies. The loop that is contiguous in the destination and the one that is contiguous in the source make a plane, which is
+ * copied in squares that fit the first-level cache; the other loops walk over planes. */
+#include "execute/permute.h"
+
+#include <string.h>
+
+#define SQUARE 32
+
+#define PLANE(name, word)                                                                                   \
+    static void name(uint8_t *out_bytes, const uint8_t *in_bytes, const ggx_loop *row, const ggx_loop *col) \
+    {                                                                                                       \
+        word *out = (word *)(void *)out_bytes;                                                              \
+        const word *in = (const word *)(const void *)in_bytes;                                              \
+        for (uint64_t r0 = 0; r0 < row->count; r0 += SQUARE) {                                              \
+            const uint64_t r1 = row->count - r0 < SQUARE ? row->count : r0 + SQUARE;                        \
+            for (uint64_t c0 = 0; c0 < col->count; c0 += SQUARE) {                                          \
+                const uint64_t c1 = col->count - c0 < SQUARE ? col->count : c0 + SQUARE;                    \
+                for (uint64_t r = r0; r < r1; r++)                                                          \
+                    for (uint64_t c = c0; c < c1; c++)                                                      \
+                        out[(int64_t)r * row->to + (int64_t)c * col->to] =                                  \
+                            in[(int64_t)r * row->from + (int64_t)c * col->from];                            \
+            }                                                                                               \
+        }                                                                                                   \
+    }
+
+PLANE(plane_8, uint8_t)
+PLANE(plane_16, uint16_t)
+PLANE(plane_32, uint32_t)
+PLANE(plane_64, uint64_t)
+
+static void plane_any(uint8_t *out, const uint8_t *in, uint32_t unit, const ggx_loop *row, const ggx_loop *col)
+{
+    for (uint64_t r = 0; r < row->count; r++)
+        for (uint64_t c = 0; c < col->count; c++)
+            memcpy(out + ((int64_t)r * row->to + (int64_t)c * col->to) * unit,
+                   in + ((int64_t)r * row->from + (int64_t)c * col->from) * unit, unit);
+}
+
+static void plane(uint8_t *out, const uint8_t *in, uint32_t unit, const ggx_loop *row, const ggx_loop *col)
+{
+    if (col->from == 1 && col->to == 1) { /* both sides run along the same loop */
+        for (uint64_t r = 0; r < row->count; r++)
+            memcpy(out + (int64_t)r * row->to * unit, in + (int64_t)r * row->from * unit, (size_t)(col->count * unit));
+        return;
+    }
+    switch (unit) {
+    case 1: plane_8(out, in, row, col); break;
+    case 2: plane_16(out, in, row, col); break;
+    case 4: plane_32(out, in, row, col); break;
+    case 8: plane_64(out, in, row, col); break;
+    default: plane_any(out, in, unit, row, col);
+    }
+}
+
+static uint64_t distance(int64_t stride)
+{
+    return stride < 0 ? (uint64_t)-stride : (uint64_t)stride;
+}
+
+/* Moves the loop with the smallest stride on one side (not 0 on the source's) to place `at`. */
+static void bring_nearest(ggx_loop *loops, uint32_t at, int source_side)
+{
+    uint32_t best = at;
+    uint64_t best_stride = UINT64_MAX;
+    for (uint32_t i = 0; i <= at; i++) {
+        uint64_t s = distance(source_side ? loops[i].from : loops[i].to);
+        if (s && s < best_stride) {
+            best = i;
+            best_stride = s;
+        }
+    }
+    ggx_loop t = loops[best];
+    loops[best] = loops[at];
+    loops[at] = t;
+}
+
+void ggx_permute(void *out, const void *in, uint32_t unit, ggx_loop *loops, uint32_t loop_count)
+{
+    static const ggx_loop once = {1, 0, 0};
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < loop_count; i++) {
+        if (!loops[i].count) return;
+        if (loops[i].count > 1) loops[n++] = loops[i];
+    }
+    if (n) bring_nearest(loops, n - 1, 0); /* innermost: contiguous in the destination */
+    if (n > 1) bring_nearest(loops, n - 2, 1);
+    const ggx_loop *col = n ? &loops[n - 1] : &once, *row = n > 1 ? &loops[n - 2] : &once;
+    const uint32_t outer = n > 2 ? n - 2 : 0;
+    uint64_t index[GGX_MAX_LOOPS] = {0};
+    int64_t from = 0, to = 0;
+    for (;;) {
+        plane((uint8_t *)out + to * unit, (const uint8_t *)in + from * unit, unit, row, col);
+        uint32_t l = outer;
+        while (l > 0) {
+            l--;
+            from += loops[l].from;
+            to += loops[l].to;
+            if (++index[l] < loops[l].count) break;
+            from -= (int64_t)loops[l].count * loops[l].from;
+            to -= (int64_t)loops[l].count * loops[l].to;
+            index[l] = 0;
+            if (l == 0) return;
+        }
+        if (!outer) return;
+    }
+}

@@ -1,0 +1,108 @@
+/* core/plan/plan.h - a conversion as data: what will be written where, from what, in which tiles.
+ *
+ * checkpoint × recipe result × type policy → plan. Making a plan reads nothing but headers; when it stands, every output byte has
+ * its place, the memory and disk it takes are known, and whatever could be refused has been. This room chooses types (types.c),
+ * drives the writer's layout (layout.c), cuts tiles to the memory budget (tiles.c) and prints itself (report.c). */
+#ifndef GGX_CORE_PLAN_H
+#define GGX_CORE_PLAN_H
+
+#include "base/text.h"
+#include "recipe/recipe.h"
+#include <ggx/writer.h>
+
+/* How a tensor's elements get to the output. */
+#define GGX_MODE_COPY 1    /* the bytes as they are, in another order at most: nothing is decoded */
+#define GGX_MODE_CONVERT 2 /* read as f32, pointwise operations, written as `type` */
+
+/* --tensor-type PATTERN=TYPE */
+typedef struct ggx_type_override {
+    ggx_str pattern; /* glob over output names */
+    ggx_str type;
+} ggx_type_override;
+
+typedef struct ggx_plan_request {
+    const char *writer;                 /* name */
+    const char *type;                   /* name of the tensor type, or NULL */
+    const ggx_type_override *overrides; /* the first that matches wins */
+    uint32_t override_count;
+    int32_t pure;    /* recipes' exceptions among matrices are ignored */
+    uint64_t memory; /* bytes for tiles in work */
+    uint32_t threads;
+    ggx_setting *settings;
+    uint32_t setting_count;
+} ggx_plan_request;
+
+typedef struct ggx_plan_tensor {
+    ggx_str name;
+    ggx_view view; /* its shape is the output's */
+    const ggx_op *ops;
+    const ggx_kernels **op_kernels; /* for the CAST among them, else NULL */
+    uint32_t op_count;
+    uint32_t mode; /* GGX_MODE_* */
+    ggx_type type; /* in the output */
+    int32_t ggml_code;
+    int32_t sequential;        /* 1: a source is GGX_ACCESS_SEQUENTIAL: one worker takes all tiles in order */
+    const ggx_quant *quant;    /* of `type`; NULL for f32 and for COPY */
+    const ggx_kernels *encode; /* NULL for f32 and for COPY */
+    const ggx_kernels *decode; /* of the source type; NULL for f32 and for COPY */
+    const char *note;          /* why the type is not the one asked for, or NULL */
+    uint32_t rule_line;
+    uint32_t whole_rows; /* 1: tiles may not cut rows */
+    uint64_t nbytes;
+    ggx_place place;
+    uint64_t tile[GGX_MAX_RANK]; /* elements of a tile on each axis; rank 0: none */
+    uint64_t tile_count, first_tile;
+} ggx_plan_tensor;
+
+typedef struct ggx_plan {
+    ggx_arena arena;
+    const ggx_checkpoint *checkpoint;
+    const char *recipe; /* id */
+    const char *writer_name;
+    const ggx_writer *writer;
+    ggx_instance writer_instance;
+    int32_t writer_opened;
+    ggx_plan_tensor *tensors; /* in output order */
+    uint64_t tensor_count;
+    const ggx_kv *kvs;
+    uint64_t kv_count;
+    uint64_t total_size; /* bytes of the output file */
+    uint64_t tile_count;
+    uint64_t worker_memory;  /* bytes that one worker's buffers take */
+    uint64_t minimum_memory; /* bytes below which --memory is refused */
+    uint64_t memory;
+    uint32_t workers;   /* threads that fit the memory */
+    uint64_t digest[2]; /* of everything that decides the output bytes and the tiles */
+} ggx_plan;
+
+/* Makes the plan. `result` must live as long as the plan. Errors: GGX_E_USAGE (types, memory below the minimum), GGX_E_NOTFOUND (no plugin for
+ * a type), GGX_E_UNSUPPORTED and others from the writer. */
+ggx_status ggx_plan_make(ggx_plan *plan, ggx_registry *registry, const ggx_checkpoint *checkpoint,
+                         const ggx_recipe_result *result, const char *recipe, const ggx_plan_request *request,
+                         const ggx_run *run, ggx_error *error);
+void ggx_plan_close(ggx_plan *plan);
+
+/* The box of one tile of a tensor, counted from 0. */
+void ggx_plan_tile(const ggx_plan_tensor *tensor, uint64_t tile, ggx_box *out);
+
+/* What one worker needs for the largest tile, by buffer. */
+typedef struct ggx_tile_memory {
+    uint64_t elems;       /* floats of the tile (CONVERT) */
+    uint64_t stage_elems; /* capacity of the gather stage, in elements */
+    uint64_t stage_bytes, decoded_bytes, out_bytes, cast_bytes, scratch_bytes;
+} ggx_tile_memory;
+void ggx_plan_tile_memory(const ggx_plan_tensor *tensor, ggx_tile_memory *out);
+uint64_t ggx_tile_memory_sum(const ggx_tile_memory *memory);
+
+/* The stages of ggx_plan_make, one file each. */
+ggx_status ggx_plan_types(ggx_plan *plan, ggx_registry *registry, const ggx_recipe_result *result,
+                          const ggx_plan_request *request, ggx_error *error);
+ggx_status ggx_plan_layout(ggx_plan *plan, ggx_registry *registry, const ggx_recipe_result *result,
+                           const ggx_plan_request *request, const ggx_run *run, ggx_error *error);
+ggx_status ggx_plan_tiles(ggx_plan *plan, const ggx_plan_request *request, ggx_error *error);
+
+/* The plan as JSON, and as a table for people. `disk_free` is what the output's file system has, UINT64_MAX when unknown. */
+void ggx_plan_json(const ggx_plan *plan, uint64_t disk_free, ggx_text *out);
+void ggx_plan_table(const ggx_plan *plan, uint64_t disk_free, ggx_text *out);
+
+#endif
