@@ -219,7 +219,9 @@ def plugin_parts(tree):
     for kind in ("readers", "writers", "quants", "decoders", "vocabs"):
         for name in tree.folders(f"plugins/{kind}"):
             folder = f"plugins/{kind}/{name}"
-            wanted = [f"{folder}/manifest.json"]
+            wanted = []
+            if not any(p.startswith(folder + "/") and p.endswith(".json") for p in tree.files):
+                wanted.append(f"{folder}/manifest.json")
             if kind == "readers":
                 wanted.append(f"tests/fuzz/reader_{name.replace('-', '_')}.c")
             if kind in ("readers", "writers"):
