@@ -1,0 +1,403 @@
+/* lookups.c - what expressions can see of the checkpoint, of the JSON files beside it, and of the conversion. */
+#include "base/text.h"
+#include "recipe/model.h"
+#include <ggx_sdk/error.h>
+
+#define CALL(name)                                                                                             \
+    static ggx_status call_##name(ggx_eval *eval, const ggx_node *node, const ggx_value *args, uint32_t count, \
+                                  ggx_value *out)
+#define UNUSED_CALL ((void)eval, (void)node, (void)args, (void)count, (void)out)
+
+static ggx_status needs_string(ggx_eval *eval, const ggx_node *node, const ggx_value *given)
+{
+    return GGX_NODE_FAIL(eval, node, "%s() needs a string, not %s", node->function->name, ggx_value_kind(given));
+}
+
+/* --- tensors -------------------------------------------------------------------------------------------------------------- */
+
+static ggx_status find_tensor(ggx_eval *eval, const ggx_node *node, const ggx_value *name, const ggx_tensor **out)
+{
+    if (name->kind != GGX_VALUE_STR) return needs_string(eval, node, name);
+    uint64_t i = ggx_checkpoint_find(eval->env->checkpoint, name->text);
+    *out = i == UINT64_MAX ? NULL : &eval->env->checkpoint->tensors[i];
+    return GGX_OK;
+}
+
+CALL(has)
+{
+    UNUSED_CALL;
+    const ggx_tensor *tensor = NULL;
+    ggx_status status = find_tensor(eval, node, args, &tensor);
+    *out = ggx_value_bool(tensor != NULL);
+    return status;
+}
+
+CALL(shape)
+{
+    UNUSED_CALL;
+    const ggx_tensor *tensor;
+    ggx_value *items;
+    ggx_status status = find_tensor(eval, node, args, &tensor);
+    if (status != GGX_OK || !tensor) return status;
+    status = ggx_eval_items(eval, node, tensor->rank, &items);
+    if (status != GGX_OK) return status;
+    for (uint32_t i = 0; i < tensor->rank; i++) items[i] = ggx_value_int((int64_t)tensor->shape[i]);
+    *out = (ggx_value){.kind = GGX_VALUE_LIST, .count = tensor->rank, .at.items = items};
+    return GGX_OK;
+}
+
+CALL(dtype)
+{
+    UNUSED_CALL;
+    const ggx_tensor *tensor;
+    ggx_status status = find_tensor(eval, node, args, &tensor);
+    if (status == GGX_OK && tensor) *out = ggx_value_text(ggx_str_of(tensor->type.name));
+    return status;
+}
+
+CALL(tensors)
+{
+    UNUSED_CALL;
+    const ggx_checkpoint *c = eval->env->checkpoint;
+    if (args->kind != GGX_VALUE_STR) return needs_string(eval, node, args);
+    uint64_t found = 0;
+    ggx_status status = ggx_eval_work(eval, node, c->tensor_count);
+    for (uint64_t i = 0; i < c->tensor_count && status == GGX_OK; i++)
+        found += (uint64_t)ggx_str_glob(c->tensors[i].name, args->text);
+    ggx_value *items;
+    if (status == GGX_OK) status = ggx_eval_items(eval, node, found, &items);
+    if (status != GGX_OK) return status;
+    *out = (ggx_value){.kind = GGX_VALUE_LIST, .count = found, .at.items = items};
+    for (uint64_t i = 0; i < c->tensor_count; i++)
+        if (ggx_str_glob(c->tensors[i].name, args->text)) *items++ = ggx_value_text(c->tensors[i].name);
+    return GGX_OK;
+}
+
+CALL(tied)
+{
+    UNUSED_CALL;
+    const ggx_tensor *a, *b;
+    ggx_status status = find_tensor(eval, node, &args[0], &a);
+    if (status == GGX_OK) status = find_tensor(eval, node, &args[1], &b);
+    if (status == GGX_OK)
+        *out = ggx_value_bool(a && b && (a == b || (a->storage_id && a->storage_id == b->storage_id)));
+    return status;
+}
+
+/* --- peek ----------------------------------------------------------------------------------------------------------------- */
+
+/* Reads the block of a plain or block type that holds element k; its place within the block goes to *within. */
+static ggx_status read_block(ggx_eval *eval, const ggx_node *node, uint64_t tensor, uint64_t k, uint8_t *out,
+                             uint64_t *within)
+{
+    const ggx_checkpoint *c = eval->env->checkpoint;
+    const ggx_tensor *t = &c->tensors[tensor];
+    ggx_box box = {.struct_size = sizeof box, .rank = t->rank};
+    uint64_t rest = k, storage = 0;
+    ggx_error inner = {0};
+    for (uint32_t i = t->rank; i-- > 0;) {
+        box.start[i] = rest % t->shape[i];
+        box.count[i] = 1;
+        rest /= t->shape[i];
+        storage += box.start[i] * (uint64_t)t->stride[i];
+    }
+    *within = storage % t->type.block_elems;
+    if (t->type.block_elems > 1) {
+        box.start[t->rank - 1] -= *within;
+        box.count[t->rank - 1] = t->type.block_elems;
+    }
+    ggx_status status = t->access == GGX_ACCESS_RAW
+                            ? ggx_checkpoint_read(c, tensor, storage / t->type.block_elems * t->type.block_bytes, out,
+                                                  t->type.block_bytes, &inner)
+                            : c->reader->read(c->instance.self, t->cookie, &box, out, t->type.block_bytes, &inner);
+    if (status == GGX_OK) return GGX_OK;
+    return ggx_origin_fail(node->origin, node->offset, eval->error, status, "peek: %s", inner.text);
+}
+
+static int little_endian(void)
+{
+    const uint16_t one = 1;
+    uint8_t first;
+    memcpy(&first, &one, 1);
+    return first;
+}
+
+/* The element as a value. i8 … u64 by their names' form; f32 is what ggx computes in; the rest by their plugins. */
+static ggx_status decode(ggx_eval *eval, const ggx_node *node, const ggx_tensor *t, uint8_t *block, uint64_t within,
+                         ggx_value *out)
+{
+    uint32_t bytes = t->type.block_bytes;
+    int64_t bits = 0;
+    if (t->type.block_elems == 1 && (t->byte_order == GGX_BIG_ENDIAN) == little_endian())
+        for (uint32_t i = 0; i < bytes / 2; i++) {
+            uint8_t swap = block[i];
+            block[i] = block[bytes - 1 - i];
+            block[bytes - 1 - i] = swap;
+        }
+    if (t->type.block_elems == 1 && bytes <= 8 && (t->type.name[0] == 'i' || t->type.name[0] == 'u') &&
+        ggx_str_int(ggx_str_of(t->type.name + 1), &bits) && bits == 8 * (int64_t)bytes) {
+        uint64_t value = 0;
+        for (uint32_t i = 0; i < bytes; i++) value |= (uint64_t)block[little_endian() ? i : bytes - 1 - i] << 8 * i;
+        if (t->type.name[0] == 'u' && value > INT64_MAX)
+            return GGX_NODE_FAIL(eval, node, "peek: the element does not fit an int");
+        if (t->type.name[0] == 'i' && bytes < 8 && value >> (bits - 1)) value |= ~0ull << bits;
+        *out = ggx_value_int((int64_t)value);
+        return GGX_OK;
+    }
+    if (!strcmp(t->type.name, "f32") && bytes == 4) {
+        float value;
+        memcpy(&value, block, sizeof value);
+        *out = ggx_value_real((double)value);
+        return GGX_OK;
+    }
+    const ggx_quant *quant = NULL;
+    ggx_error inner = {0};
+    ggx_status status = eval->env->checkpoint->registry ? ggx_registry_quant(eval->env->checkpoint->registry,
+                                                                             ggx_str_of(t->type.name), &quant, &inner)
+                                                        : GGX_E_NOTFOUND;
+    if (status != GGX_OK || !quant->kernels->dequantize)
+        return ggx_origin_fail(node->origin, node->offset, eval->error, GGX_E_UNSUPPORTED,
+                               "peek: nothing here decodes type %.15s of tensor '%.*s'", t->type.name,
+                               GGX_STR_ARGS(t->name));
+    float *values = ggx_arena_array(&eval->arena, t->type.block_elems, sizeof *values);
+    if (!values) return GGX_NODE_FAIL(eval, node, "no memory for a peek");
+    quant->kernels->dequantize(block, values, t->type.block_elems);
+    *out = ggx_value_real((double)values[within]);
+    return GGX_OK;
+}
+
+CALL(peek)
+{
+    UNUSED_CALL;
+    const ggx_checkpoint *c = eval->env->checkpoint;
+    const ggx_tensor *t;
+    ggx_status status = find_tensor(eval, node, args, &t);
+    if (status != GGX_OK) return status;
+    if (!t) return GGX_NODE_FAIL(eval, node, "there is no tensor '%.*s' to peek into", GGX_STR_ARGS(args->text));
+    uint64_t elems = 1, k, within;
+    for (uint32_t i = 0; i < t->rank; i++) elems *= t->shape[i]; /* the checkpoint has checked the product */
+    if (!ggx_value_position(&args[1], elems, &k))
+        return GGX_NODE_FAIL(eval, node, "peek: no such element among the %llu of '%.*s'", (unsigned long long)elems,
+                             GGX_STR_ARGS(t->name));
+    if (t->type.block_bytes > 65536)
+        return GGX_NODE_FAIL(eval, node, "peek: a block of %u bytes; at most 65536 are read", t->type.block_bytes);
+    uint8_t *block = ggx_arena_alloc(&eval->arena, t->type.block_bytes);
+    if (!block) return GGX_NODE_FAIL(eval, node, "no memory for a peek");
+    status = ggx_eval_work(eval, node, 100);
+    if (status == GGX_OK) status = read_block(eval, node, (uint64_t)(t - c->tensors), k, block, &within);
+    return status == GGX_OK ? decode(eval, node, t, block, within, out) : status;
+}
+
+/* --- key/values ----------------------------------------------------------------------------------------------------------- */
+
+static ggx_status kv_element(ggx_eval *eval, const ggx_node *node, const ggx_kv *kv, uint64_t i, ggx_value *out)
+{
+#define ELEMENT(type) ((const type *)kv->data)[i]
+    switch (kv->elem_type) {
+    case GGX_KV_U8: *out = ggx_value_int(ELEMENT(uint8_t)); break;
+    case GGX_KV_I8: *out = ggx_value_int(ELEMENT(int8_t)); break;
+    case GGX_KV_U16: *out = ggx_value_int(ELEMENT(uint16_t)); break;
+    case GGX_KV_I16: *out = ggx_value_int(ELEMENT(int16_t)); break;
+    case GGX_KV_U32: *out = ggx_value_int(ELEMENT(uint32_t)); break;
+    case GGX_KV_I32: *out = ggx_value_int(ELEMENT(int32_t)); break;
+    case GGX_KV_I64: *out = ggx_value_int(ELEMENT(int64_t)); break;
+    case GGX_KV_U64:
+        if (ELEMENT(uint64_t) > INT64_MAX)
+            return GGX_NODE_FAIL(eval, node, "key '%.*s' does not fit an int", GGX_STR_ARGS(kv->key));
+        *out = ggx_value_int((int64_t)ELEMENT(uint64_t));
+        break;
+    case GGX_KV_F32: *out = ggx_value_real((double)ELEMENT(float)); break;
+    case GGX_KV_F64: *out = ggx_value_real(ELEMENT(double)); break;
+    case GGX_KV_BOOL: *out = ggx_value_bool(ELEMENT(uint8_t) != 0); break;
+    default: *out = ggx_value_text(ELEMENT(ggx_str)); break;
+    }
+#undef ELEMENT
+    return GGX_OK;
+}
+
+CALL(kv)
+{
+    UNUSED_CALL;
+    if (args->kind != GGX_VALUE_STR) return needs_string(eval, node, args);
+    const ggx_kv *kv = ggx_checkpoint_kv(eval->env->checkpoint, args->text);
+    if (!kv) return GGX_OK;
+    if (kv->type != GGX_KV_ARRAY) return kv_element(eval, node, kv, 0, out);
+    ggx_value *items;
+    ggx_status status = ggx_eval_items(eval, node, kv->count, &items);
+    for (uint64_t i = 0; i < kv->count && status == GGX_OK; i++) status = kv_element(eval, node, kv, i, &items[i]);
+    if (status == GGX_OK) *out = (ggx_value){.kind = GGX_VALUE_LIST, .count = kv->count, .at.items = items};
+    return status;
+}
+
+/* --- JSON files beside the model ------------------------------------------------------------------------------------------ */
+
+ggx_status ggx_json_value(ggx_eval *eval, const ggx_node *node, const ggx_json *json, ggx_value *out)
+{
+    *out = (ggx_value){0};
+    if (!json) return GGX_OK;
+    switch (json->kind) {
+    case GGX_JSON_OBJECT: *out = (ggx_value){.kind = GGX_VALUE_MAP, .at.map = json}; return GGX_OK;
+    case GGX_JSON_STRING: *out = ggx_value_text(json->text); return GGX_OK;
+    case GGX_JSON_INT: *out = ggx_value_int(json->integer); return GGX_OK;
+    case GGX_JSON_REAL: *out = ggx_value_real(json->real); return GGX_OK;
+    case GGX_JSON_TRUE:
+    case GGX_JSON_FALSE: *out = ggx_value_bool(json->kind == GGX_JSON_TRUE); return GGX_OK;
+    case GGX_JSON_ARRAY: break;
+    default: return GGX_OK;
+    }
+    ggx_value *items;
+    ggx_status status = ggx_eval_items(eval, node, json->count, &items);
+    if (status != GGX_OK) return status;
+    *out = (ggx_value){.kind = GGX_VALUE_LIST, .count = json->count, .at.items = items};
+    for (const ggx_json *at = json->first; at && status == GGX_OK; at = at->next)
+        status = ggx_json_value(eval, node, at, items++);
+    return status;
+}
+
+static ggx_status read_json(ggx_eval *eval, const ggx_node *node, ggx_str name, ggx_json_file *file)
+{
+    const ggx_source *source = eval->env->checkpoint->source;
+    ggx_member member = {.struct_size = sizeof member};
+    ggx_error inner = {0};
+    uint32_t index;
+    ggx_status status = source ? source->find(source, name, &index, &inner) : GGX_E_NOTFOUND;
+    if (status == GGX_E_NOTFOUND) return GGX_OK;
+    if (status == GGX_OK) status = source->member(source, index, &member, &inner);
+    if (status != GGX_OK) return ggx_origin_fail(node->origin, node->offset, eval->error, status, "%s", inner.text);
+    if (member.size > GGX_EVAL_JSON)
+        return GGX_NODE_FAIL(eval, node, "'%.*s' has %llu bytes; at most %llu are read", GGX_STR_ARGS(name),
+                             (unsigned long long)member.size, GGX_EVAL_JSON);
+    char *text = ggx_arena_alloc(&eval->arena, member.size);
+    ggx_str label = ggx_arena_str(&eval->arena, name);
+    ggx_json *json;
+    if (!text || !label.data) return GGX_NODE_FAIL(eval, node, "no memory for '%.*s'", GGX_STR_ARGS(name));
+    status = source->read_at(source, index, 0, text, member.size, &inner);
+    if (status == GGX_OK)
+        status = ggx_json_parse(&eval->arena, (ggx_str){text, member.size}, label.data, &json, &inner);
+    if (status != GGX_OK) return ggx_origin_fail(node->origin, node->offset, eval->error, status, "%s", inner.text);
+    file->json = json;
+    return GGX_OK;
+}
+
+static ggx_status find_json(ggx_eval *eval, const ggx_node *node, ggx_str name, const ggx_json **out)
+{
+    for (ggx_json_file *file = eval->files; file; file = file->next)
+        if (ggx_str_same(file->name, name)) {
+            *out = file->json;
+            return GGX_OK;
+        }
+    ggx_json_file *file = ggx_arena_alloc(&eval->arena, sizeof *file);
+    if (!file || !(file->name = ggx_arena_str(&eval->arena, name)).data)
+        return GGX_NODE_FAIL(eval, node, "no memory for a JSON file");
+    ggx_status status = read_json(eval, node, name, file);
+    if (status != GGX_OK) return status;
+    file->next = eval->files;
+    eval->files = file;
+    *out = file->json;
+    return GGX_OK;
+}
+
+/* The value at a path of keys and list positions joined by dots; '' is the whole. */
+static ggx_status walk_json(ggx_eval *eval, const ggx_node *node, const ggx_json *json, ggx_str path, ggx_value *out)
+{
+    while (path.size && json) {
+        ggx_str part = path;
+        const char *dot = memchr(path.data, '.', (size_t)path.size);
+        if (dot) part.size = (uint64_t)(dot - path.data);
+        path.data += part.size + (dot ? 1 : 0);
+        path.size -= part.size + (dot ? 1 : 0);
+        int64_t position;
+        ggx_status status = ggx_eval_work(eval, node, json->count);
+        if (status != GGX_OK) return status;
+        if (json->kind == GGX_JSON_ARRAY && ggx_str_int(part, &position)) {
+            json = json->first;
+            while (json && position-- > 0) json = json->next;
+        } else {
+            json = ggx_json_get_str(json, part);
+        }
+    }
+    return ggx_json_value(eval, node, json, out);
+}
+
+CALL(config)
+{
+    UNUSED_CALL;
+    const ggx_json *json = NULL;
+    const char *file = eval->recipe && eval->recipe->config ? eval->recipe->config : "config.json";
+    if (args->kind != GGX_VALUE_STR) return needs_string(eval, node, args);
+    ggx_status status = find_json(eval, node, ggx_str_of(file), &json);
+    if (status != GGX_OK) return status;
+    if (!json)
+        return ggx_origin_fail(node->origin, node->offset, eval->error, GGX_E_NOTFOUND,
+                               "the recipe needs '%s' beside the model, which is not there", file);
+    return walk_json(eval, node, json, args->text, out);
+}
+
+CALL(json)
+{
+    UNUSED_CALL;
+    const ggx_json *json = NULL;
+    if (args[0].kind != GGX_VALUE_STR) return needs_string(eval, node, &args[0]);
+    if (args[1].kind != GGX_VALUE_STR) return needs_string(eval, node, &args[1]);
+    ggx_status status = find_json(eval, node, args[0].text, &json);
+    return status == GGX_OK ? walk_json(eval, node, json, args[1].text, out) : status;
+}
+
+/* --- names ---------------------------------------------------------------------------------------------------------------- */
+
+const ggx_function ggx_lookup_functions[] = {
+    {"config", 1, 1, call_config}, {"dtype", 1, 1, call_dtype},
+    {"has", 1, 1, call_has},       {"json", 2, 2, call_json},
+    {"kv", 1, 1, call_kv},         {"peek", 2, 2, call_peek},
+    {"shape", 1, 1, call_shape},   {"tensors", 1, 1, call_tensors},
+    {"tied", 2, 2, call_tied},     {NULL, 0, 0, NULL},
+};
+
+static const ggx_function *const tables[] = {ggx_pure_functions, ggx_lookup_functions};
+
+const ggx_function *ggx_function_find(ggx_str name)
+{
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+        for (const ggx_function *f = tables[t]; f->name; f++)
+            if (ggx_str_same(ggx_str_of(f->name), name)) return f;
+    return NULL;
+}
+
+const char *const *ggx_function_names(const char **space, uint32_t capacity)
+{
+    uint32_t n = 0;
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+        for (const ggx_function *f = tables[t]; f->name && n + 1 < capacity; f++) space[n++] = f->name;
+    space[n] = NULL;
+    return space;
+}
+
+const char *const ggx_builtin_names[] = {"reader",         "writer",         "type",    "quantized",
+                                         "gguf_file_type", "ggml_file_type", "version", NULL};
+
+static ggx_value text_or_null(const char *text)
+{
+    return text && *text ? ggx_value_text(ggx_str_of(text)) : (ggx_value){0};
+}
+
+static ggx_value code_or_null(int32_t code)
+{
+    return code == GGX_NO_CODE ? (ggx_value){0} : ggx_value_int(code);
+}
+
+int ggx_builtin_value(ggx_eval *eval, ggx_str name, ggx_value *out)
+{
+    const ggx_recipe_env *env = eval->env;
+    int which = 0;
+    while (ggx_builtin_names[which] && !ggx_str_same(ggx_str_of(ggx_builtin_names[which]), name)) which++;
+    switch (which) {
+    case 0: *out = text_or_null(env->checkpoint->reader_name); return 1;
+    case 1: *out = text_or_null(env->writer); return 1;
+    case 2: *out = text_or_null(env->type_name); return 1;
+    case 3: *out = ggx_value_bool(env->type && env->type->type.block_elems > 1); return 1;
+    case 4: *out = code_or_null(env->type ? env->type->gguf_file_type : GGX_NO_CODE); return 1;
+    case 5: *out = code_or_null(env->type ? env->type->ggml_file_type : GGX_NO_CODE); return 1;
+    case 6: *out = text_or_null(env->version); return 1;
+    default: return 0;
+    }
+}

@@ -1,0 +1,253 @@
+/* core/recipe/model.h - a parsed recipe: rules, operations, output profiles. Private to this room. */
+#ifndef GGX_CORE_RECIPE_MODEL_H
+#define GGX_CORE_RECIPE_MODEL_H
+
+#include "recipe/value.h"
+
+#define GGX_MAX_PLACEHOLDERS 8
+#define GGX_MAX_OPS 64 /* pointwise operations on one output */
+
+/* --- pattern.c --- */
+
+enum { GGX_PART_LITERAL, GGX_PART_INTEGER, GGX_PART_SEGMENT, GGX_PART_REST };
+typedef struct ggx_part {
+    uint32_t kind, slot;
+    ggx_str text; /* LITERAL */
+} ggx_part;
+
+typedef struct ggx_pattern {
+    ggx_origin origin;
+    ggx_str text; /* as written */
+    ggx_part *parts;
+    uint32_t part_count, slot_count;
+    ggx_str names[GGX_MAX_PLACEHOLDERS];
+    uint8_t integer[GGX_MAX_PLACEHOLDERS];
+} ggx_pattern;
+
+typedef struct ggx_match {
+    ggx_str slot[GGX_MAX_PLACEHOLDERS];
+} ggx_match;
+
+ggx_status ggx_pattern_parse(ggx_arena *arena, const ggx_origin *origin, ggx_pattern **out, ggx_error *error);
+/* 1: the whole name matches; the slots point into it. `steps` counts work. */
+int ggx_pattern_match(const ggx_pattern *pattern, ggx_str name, ggx_match *match, uint64_t *steps);
+/* The slot of that name, or UINT32_MAX. */
+uint32_t ggx_pattern_slot(const ggx_pattern *pattern, ggx_str name);
+/* The name with the placeholders filled in from `from`'s match by name; data NULL without memory. */
+ggx_str ggx_pattern_fill(ggx_arena *arena, const ggx_pattern *pattern, const ggx_pattern *from, const ggx_match *match);
+
+/* --- operations --- */
+
+enum {
+    GGX_DO_TRANSPOSE,
+    GGX_DO_REVERSE,
+    GGX_DO_PERMUTE,
+    GGX_DO_RESHAPE,
+    GGX_DO_SLICE,
+    GGX_DO_SPLIT,
+    GGX_DO_SQUEEZE,
+    GGX_DO_UNSQUEEZE,
+    GGX_DO_REPEAT,
+    GGX_DO_CAST,
+    GGX_DO_ADD,
+    GGX_DO_MUL,
+    GGX_DO_NEG,
+    GGX_DO_EXP,
+    GGX_DO_IF
+};
+
+typedef struct ggx_step ggx_step;
+typedef struct ggx_steps {
+    ggx_step *first;
+} ggx_steps;
+struct ggx_step {
+    uint32_t kind;
+    ggx_origin origin;
+    ggx_node *value; /* PERMUTE, RESHAPE: list; SQUEEZE (may be NULL), UNSQUEEZE: axis; CAST, ADD, MUL; IF: condition */
+    ggx_node *axis;  /* SLICE, SPLIT, REPEAT */
+    ggx_node *start, *stop; /* SLICE, may be NULL; SPLIT: parts or NULL, and sizes or NULL; REPEAT: times */
+    ggx_node *take;         /* SPLIT */
+    ggx_steps body;         /* IF */
+    ggx_step *next;
+};
+
+/* --- rules --- */
+
+enum { GGX_RULE_TAKE, GGX_RULE_DROP, GGX_RULE_CONST, GGX_RULE_DECODE };
+enum { GGX_JOIN_NONE, GGX_JOIN_CONCAT, GGX_JOIN_STACK };
+
+typedef struct ggx_rule_source {
+    ggx_origin origin;
+    ggx_pattern *pattern; /* NULL: a constant */
+    ggx_node *constant, *shape;
+    ggx_steps steps;
+} ggx_rule_source;
+
+typedef struct ggx_rule_output {
+    ggx_origin origin;
+    ggx_node *to, *type, *fallback, *rows, *when;
+    ggx_steps steps;
+} ggx_rule_output;
+
+typedef struct ggx_domain { /* "for": a name and the values it takes */
+    ggx_str name;
+    ggx_node *list;
+} ggx_domain;
+
+typedef struct ggx_rule {
+    uint32_t kind, join, group;
+    int32_t last;
+    ggx_origin origin;
+    ggx_str key; /* how "extends" and "without" know it */
+    ggx_rule_source *sources;
+    uint32_t source_count, leader;
+    ggx_str over; /* joined along this placeholder; empty: none */
+    ggx_node *axis, *count;
+    ggx_domain *domains;
+    uint32_t domain_count;
+    ggx_node *when, *shape, *optional;
+    ggx_steps steps;
+    ggx_rule_output *outputs;
+    uint32_t output_count;
+    ggx_str decoder;
+} ggx_rule;
+
+typedef struct ggx_field {
+    ggx_origin origin;
+    ggx_str key;
+    ggx_node *name, *value, *when;
+    int32_t optional;
+    uint32_t type; /* GGX_KV_* */
+    ggx_pattern *copy;
+    ggx_domain domain; /* name empty: none */
+} ggx_field;
+
+typedef struct ggx_profile {
+    ggx_origin origin;
+    ggx_str writer;
+    int32_t order; /* 0 not given, 1 source, 2 recipe */
+    int32_t has_layout;
+    ggx_steps layout;
+    ggx_node *via;
+    ggx_field *fields;
+    uint32_t field_count;
+} ggx_profile;
+
+typedef struct ggx_named_value {
+    ggx_str name;
+    ggx_origin origin;
+    ggx_node *node;
+} ggx_named_value;
+
+typedef struct ggx_demand { /* of "require" */
+    ggx_node *that, *otherwise;
+} ggx_demand;
+
+struct ggx_recipe {
+    const char *id, *about, *path, *config;
+    int32_t specificity; /* 0 not given */
+    ggx_origin origin;
+    ggx_node *when;
+    ggx_named_value *values;
+    uint32_t value_count;
+    ggx_demand *demands;
+    uint32_t demand_count;
+    ggx_rule *rules;
+    uint32_t rule_count, group_count;
+    ggx_profile *profiles;
+    uint32_t profile_count;
+    ggx_origin extends_origin;
+    const char *extends;
+    ggx_str *without;
+    ggx_origin *without_origin;
+    uint32_t without_count;
+};
+
+/* --- reader.c: JSON with places --- */
+
+/* What all parsing functions share. */
+typedef struct ggx_recipe_parser {
+    ggx_arena *arena;
+    const char *file;
+    ggx_str document;
+    ggx_error *error;
+} ggx_recipe_parser;
+
+ggx_origin ggx_parser_origin(const ggx_recipe_parser *parser, const ggx_json *json);
+/* An error at a value. */
+#define GGX_PARSER_FAIL(parser, json, ...)                                                                 \
+    ggx_origin_fail(&(ggx_origin){(parser)->file, (parser)->document, (json)}, GGX_WHOLE, (parser)->error, \
+                    GGX_E_USAGE, __VA_ARGS__)
+ggx_status ggx_parser_words(const ggx_recipe_parser *parser, const ggx_json *object, const char *const *words,
+                            const char *what);
+ggx_status ggx_parser_kind(const ggx_recipe_parser *parser, const ggx_json *json, uint32_t kind, const char *what);
+/* A value: a literal, a list, or an expression. NULL json gives NULL. */
+ggx_status ggx_parser_value(const ggx_recipe_parser *parser, const ggx_json *json, ggx_node **out);
+ggx_status ggx_parser_template(const ggx_recipe_parser *parser, const ggx_json *json, ggx_node **out);
+ggx_status ggx_parser_pattern(const ggx_recipe_parser *parser, const ggx_json *json, ggx_pattern **out);
+ggx_status ggx_parser_axis(const ggx_recipe_parser *parser, const ggx_json *json, ggx_node **out);
+ggx_status ggx_parser_no_memory(const ggx_recipe_parser *parser);
+extern const char *const ggx_recipe_words[],
+    *const ggx_rule_words[], *const ggx_step_words[], *const ggx_profile_words[], *const ggx_field_words[];
+
+ggx_status ggx_parse_steps(const ggx_recipe_parser *parser, const ggx_json *list, ggx_steps *out);
+ggx_status ggx_parse_rules(const ggx_recipe_parser *parser, const ggx_json *list, struct ggx_recipe *recipe);
+ggx_status ggx_parse_outputs(const ggx_recipe_parser *parser, const ggx_json *object, struct ggx_recipe *recipe);
+ggx_status ggx_parse_domain(const ggx_recipe_parser *parser, const ggx_json *member, ggx_domain *out);
+
+/* --- extend.c, check.c --- */
+ggx_status ggx_recipe_extend(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
+                             ggx_error *error);
+/* Every name in every expression is known; no values in a circle. */
+ggx_status ggx_recipe_check(const struct ggx_recipe *recipe, ggx_error *error);
+
+/* --- apply.c and its parts --- */
+
+/* An output on its way: its view and what else is known. */
+typedef struct ggx_made {
+    ggx_recipe_tensor tensor;
+    uint64_t position;   /* in source order: index + 1 of a source tensor; 0 first, UINT64_MAX last */
+    uint32_t rule, into; /* indices */
+    ggx_match match;     /* of the leader, for recipe order */
+    uint64_t sequence;
+} ggx_made;
+
+typedef struct ggx_apply {
+    ggx_eval *eval;
+    ggx_arena *arena; /* of the results */
+    const struct ggx_recipe *recipe;
+    const ggx_recipe_env *env;
+    const ggx_profile *profile; /* NULL: none */
+    ggx_made *made;
+    uint64_t made_count, made_capacity;
+    ggx_recipe_use *uses;
+    uint64_t use_count, use_capacity;
+    uint32_t *claimed; /* for each source tensor: rule + 1 */
+    uint8_t *used;     /* for each source tensor */
+    uint64_t *taken;   /* for each rule */
+    ggx_error *error;
+} ggx_apply;
+
+/* steps.c: does the steps to the view; pointwise operations are added to ops (NULL: not allowed here). */
+typedef struct ggx_op_list {
+    ggx_op op[GGX_MAX_OPS];
+    uint32_t count;
+} ggx_op_list;
+ggx_status ggx_steps_run(ggx_apply *apply, const ggx_steps *steps, ggx_view *view, ggx_op_list *ops);
+ggx_status ggx_steps_axis(ggx_eval *eval, const ggx_node *node, uint32_t rank, uint32_t *out);
+/* make.c: the outputs of one match of a rule. */
+ggx_status ggx_rule_make(ggx_apply *apply, uint32_t rule, uint64_t tensor, const ggx_match *match);
+ggx_status ggx_rule_make_const(ggx_apply *apply, uint32_t rule);
+ggx_status ggx_apply_use(ggx_apply *apply, uint64_t tensor, uint32_t rule, int dropped);
+ggx_status ggx_rule_within(ggx_apply *apply, const ggx_rule *rule, const ggx_local *locals, int *within);
+/* Binds the match's placeholders; `space` has GGX_MAX_PLACEHOLDERS entries. */
+const ggx_local *ggx_match_bind(const ggx_pattern *pattern, const ggx_match *match, const ggx_local *outer,
+                                ggx_local *space);
+/* header.c, order.c, coverage.c */
+ggx_status ggx_header_make(ggx_apply *apply, ggx_recipe_result *out);
+ggx_status ggx_order_outputs(ggx_apply *apply, ggx_recipe_result *out);
+ggx_status ggx_coverage_check(ggx_apply *apply);
+ggx_status ggx_grow(void **array, uint64_t *capacity, uint64_t count, uint64_t size, ggx_arena *arena,
+                    ggx_error *error);
+
+#endif

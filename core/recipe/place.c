@@ -1,0 +1,99 @@
+/* place.c - where in a recipe something stands, and which word its author may have meant. */
+#include "base/text.h"
+#include "recipe/value.h"
+#include <ggx_sdk/error.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Bytes of the escape sequence at `raw`, and of the text that it stands for. */
+static void escape_sizes(const char *raw, uint64_t left, uint64_t *raw_size, uint64_t *text_size)
+{
+    *raw_size = 2;
+    *text_size = 1;
+    if (left < 6 || raw[1] != 'u') return;
+    uint32_t code = 0;
+    for (int i = 2; i < 6; i++) {
+        char c = raw[i];
+        code = code * 16 + (uint32_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+    }
+    *raw_size = 6;
+    *text_size = code < 0x80 ? 1 : code < 0x800 ? 2 : 3;
+    if (code >= 0xd800 && code < 0xdc00) { /* a surrogate pair: the tree's parser has seen to the second half */
+        *raw_size = 12;
+        *text_size = 4;
+    }
+}
+
+void ggx_origin_place(const ggx_origin *origin, uint32_t offset, uint32_t *line, uint32_t *column)
+{
+    const ggx_json *json = origin->json;
+    *line = json->line;
+    *column = json->column;
+    if (offset == GGX_WHOLE || json->kind != GGX_JSON_STRING) return;
+    uint64_t at = 0;
+    for (uint32_t lines = 1; lines < json->line && at < origin->document.size; at++)
+        if (origin->document.data[at] == '\n') lines++;
+    at += json->column; /* columns count from 1, so this is behind the quote */
+    *column += 1;
+    for (uint64_t text = 0; text < offset && at < origin->document.size;) {
+        uint64_t raw_size = 1, text_size = 1;
+        if (origin->document.data[at] == '\\')
+            escape_sizes(origin->document.data + at, origin->document.size - at, &raw_size, &text_size);
+        at += raw_size;
+        text += text_size;
+        *column += (uint32_t)raw_size;
+    }
+}
+
+ggx_status ggx_origin_fail(const ggx_origin *origin, uint32_t offset, ggx_error *error, ggx_status status,
+                           const char *format, ...)
+{
+    char text[sizeof error->text];
+    uint32_t line, column;
+    va_list args;
+    va_start(args, format);
+    if (vsnprintf(text, sizeof text, format, args) < 0) text[0] = 0;
+    va_end(args);
+    ggx_origin_place(origin, offset, &line, &column);
+    const char *file = origin->file;
+    if (strlen(file) > 80) { /* the end of a long path says more than its beginning */
+        const char *slash = strrchr(file, '/');
+        file = slash && strlen(slash + 1) <= 80 ? slash + 1 : file + strlen(file) - 80;
+    }
+    return ggx_fail(error, status, "%s:%u:%u: %s", file, line, column, text);
+}
+
+uint32_t ggx_word_distance(ggx_str a, ggx_str b)
+{
+    enum { MOST = 96 };
+    uint32_t row[MOST + 1];
+    uint32_t n = (uint32_t)(a.size < MOST ? a.size : MOST), m = (uint32_t)(b.size < MOST ? b.size : MOST);
+    for (uint32_t j = 0; j <= m; j++) row[j] = j;
+    for (uint32_t i = 1; i <= n; i++) {
+        uint32_t diagonal = row[0];
+        row[0] = i;
+        for (uint32_t j = 1; j <= m; j++) {
+            uint32_t above = row[j], best = diagonal + (a.data[i - 1] != b.data[j - 1]);
+            if (above + 1 < best) best = above + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            diagonal = above;
+            row[j] = best;
+        }
+    }
+    return row[m];
+}
+
+const char *ggx_word_nearest(const char *const *words, ggx_str word)
+{
+    const char *best = NULL;
+    uint32_t least = UINT32_MAX;
+    for (uint32_t i = 0; words[i]; i++) {
+        uint32_t distance = ggx_word_distance(ggx_str_of(words[i]), word);
+        if (distance < least) {
+            least = distance;
+            best = words[i];
+        }
+    }
+    /* "nearest" helps only with a slip: more edits than half the word make another word */
+    return best && least <= 1 + word.size / 2 && least < strlen(best) ? best : NULL;
+}
