@@ -121,7 +121,7 @@ static void fill_power(uint64_t *s, float *out, uint64_t n)
         uint32_t exponent = i / 32 % 2 ? 100 + (uint32_t)(i / 64 % 50) : 1 + (uint32_t)(i / 64 % 252);
         exponent -= exponent > 4 && r % 4 ? (uint32_t)(r >> 8) % 4 : 0;
         out[i] =
-            make(((uint32_t)(r >> 63) << 31 | exponent << 23) - (uint32_t)(r >> 16) % 24 * (uint32_t)(r >> 60 & 1));
+            make(((uint32_t)(r >> 63) << 31 | exponent << 23) - (uint32_t)(r >> 16) % 64 * (uint32_t)(r >> 60 & 1));
     }
 }
 

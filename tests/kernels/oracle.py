@@ -96,6 +96,23 @@ def load_reference():
     return lib
 
 
+def decode_e4m3(b):
+    """OCP OFP8 E4M3 from its definition: bias 7, no infinities."""
+    sign, exponent, mantissa = -1.0 if b & 128 else 1.0, b >> 3 & 15, b & 7
+    if b & 127 == 127:
+        return float("nan")
+    return sign * (mantissa * 2.0**-9 if exponent == 0 else (8 + mantissa) * 2.0**(exponent - 10))
+
+
+# Types that ggml does not have: how one element is written (None: only read), and read.
+OTHERS = {
+    "f64": (lambda x: struct.pack("<d", x), lambda b: struct.unpack("<d", b)[0]),
+    "f8_e4m3": (None, lambda b: decode_e4m3(b[0])),
+    "f8_e5m2": (None, lambda b: struct.unpack("<e", bytes([0, b[0]]))[0]),
+    "f8_e8m0": (None, lambda b: float("nan") if b[0] == 255 else 2.0**(b[0] - 127)),
+}
+
+
 class Kernel:
     """One kernel with what its type's ggx_quant says, called with guards around the output."""
 
@@ -186,22 +203,22 @@ class Bench:
 
     def reference_blocks(self, kernel, x, rows, cols, imatrix):
         out = (c.c_uint8 * (rows * cols // kernel.elems * kernel.bytes))()
-        if kernel.name == "f64":  # ggml only stores it
-            out[:] = struct.pack(f"<{rows * cols}d", *x)
+        if kernel.name in OTHERS:
+            out[:] = b"".join(OTHERS[kernel.name][0](v) for v in x)
         elif self.reference.ggml_quantize_chunk(kernel.code, x, out, 0, rows, cols, imatrix) != len(out):
             raise AssertionError(f"{kernel}: the reference's size differs")
         return out
 
     def reference_floats(self, kernel, blocks, elems):
-        if kernel.name == "f64":
-            # ctypes rounds as C does, to infinity where the double is too large
-            return (c.c_float * elems)(*struct.unpack(f"<{elems}d", blocks))
+        if kernel.name in OTHERS:  # ctypes rounds to float as C does, to infinity where a double is too large
+            size, read = kernel.bytes, OTHERS[kernel.name][1]
+            return (c.c_float * elems)(*(read(bytes(blocks[i * size:i * size + size])) for i in range(elems)))
         out = (c.c_float * elems)()
         self.reference.ggml_get_type_traits(kernel.code).contents.to_float(blocks, out, elems)
         return out
 
     def has_reference(self, kernel):
-        return kernel.name == "f64" or kernel.code >= 0
+        return kernel.name in OTHERS or kernel.code >= 0
 
     def check_quantize(self, kernel, fill, kind, seed, rows, cols):
         """One input through both; the number of blocks compared."""
@@ -251,12 +268,12 @@ class Bench:
         n = 65536 if kernel.elems == 1 else 999
         data = (c.c_uint8 * (n * kernel.bytes))()
         self.fills.fill_bytes(5, data, len(data))
-        if kernel.bytes == 2 and kernel.elems == 1:
-            data[:] = b"".join(struct.pack("<H", i) for i in range(65536))
+        if kernel.bytes <= 2 and kernel.elems == 1:  # all there are
+            data[:] = b"".join(i.to_bytes(2, "little")[:kernel.bytes] for i in range(65536))
         self.check_dequantize(kernel, data, n * kernel.elems, "any bytes")
         print(f"{kernel}: {done} blocks, {self.apart} of groups with NaN or infinities differ from the reference")
 
-    def digests(self, kernel, fill, kind, from_reference):
+    def digested(self, kernel, fill, kind, from_reference):
         x, imatrix = self.floats(fill, SEED, ROWS * COLS), self.imatrix(kind, SEED, COLS)
         if from_reference and self.has_reference(kernel):
             blocks = self.reference_blocks(kernel, x, ROWS, COLS, imatrix)
@@ -264,13 +281,22 @@ class Bench:
         else:
             blocks = kernel.quantize(self.fills, x, ROWS, COLS, imatrix)
             floats = kernel.dequantize(self.fills, blocks, ROWS * COLS)
-        return self.fills.digest_bytes(blocks, len(blocks)), self.fills.digest_floats(floats, ROWS * COLS)
+        return blocks, floats
 
     def digest_lines(self, kernel):
+        if not kernel.kernels.quantize:
+            blocks = (c.c_uint8 * (ROWS * COLS // kernel.elems * kernel.bytes))()
+            self.fills.fill_bytes(SEED, blocks, len(blocks))
+            floats = self.reference_floats(kernel, blocks, ROWS * COLS)
+            yield self.digest_line(kernel, "bytes", 0, blocks, floats)
+            return
         for kind in self.kinds(kernel):
             for fill, name in enumerate(self.fill_names):
-                a, b = self.digests(kernel, fill, kind, self.fills.fill_is_finite(fill))
-                yield f"{kernel.name} {name} {kind} {a:016x} {b:016x}\n"
+                yield self.digest_line(kernel, name, kind, *self.digested(kernel, fill, kind, self.fills.fill_is_finite(fill)))
+
+    def digest_line(self, kernel, name, kind, blocks, floats):
+        a, b = self.fills.digest_bytes(blocks, len(blocks)), self.fills.digest_floats(floats, len(floats))
+        return f"{kernel.name} {name} {kind} {a:016x} {b:016x}\n"
 
     def check_cases(self, kernels, folder):
         with open(os.path.join(folder, "hashes.json")) as f:
@@ -313,14 +339,16 @@ def main():
     if args.types:
         kernels = [k for k in kernels if k.name in args.types.split(",")]
     bench = Bench(fills, reference)
-    portable = [k for k in kernels if k.kernels.rank == 0 and k.kernels.quantize and k.kernels.dequantize]
+    portable = [k for k in kernels if k.kernels.rank == 0 and k.kernels.dequantize]
     if args.write:
         with open(DIGESTS, "w") as f:
             f.write(f"# type fill imatrix blocks floats: FNV-1a of {ROWS} rows of {COLS} from seed {SEED}; fills.h, oracle.py --write\n")
             f.writelines(line for k in portable for line in bench.digest_lines(k))
     for kernel in kernels:
         # ggml reads IQ types in at a few megabytes a second, and searches all of their grid
-        if bench.has_reference(kernel):
+        if not bench.has_reference(kernel):
+            bench.fail(f"{kernel}: no reference is known for this type")
+        else:
             bench.check_kernel(kernel, args.blocks or (10000 if kernel.name.startswith("iq") and kernel.elems == 256 else 52000))
     with open(DIGESTS) as f:
         known = set(f)
