@@ -353,6 +353,11 @@ static void test_tensor_rules(void **state)
     name[63] = 0;
     one_tensor(&f, name, 1, (uint64_t[]){16}, 0, 0);
     accepts(&f);
+    one_tensor(&f, "", 1, (uint64_t[]){16}, 0, 0);
+    refuses(&f, GGX_E_MALFORMED, 24, "0 bytes");
+    one_tensor(&f, "t", 1, (uint64_t[]){16}, 0, 0);
+    f.data[24 + 8] = 0;
+    refuses(&f, GGX_E_MALFORMED, 24, "NUL");
     one_tensor(&f, "t", 5, (uint64_t[]){1, 1, 1, 1, 1}, 0, 0);
     refuses(&f, GGX_E_MALFORMED, 24 + 9, "5 axes");
     one_tensor(&f, "t", 4, (uint64_t[]){2, 2, 2, 2}, 0, 0);

@@ -196,6 +196,11 @@ static void test_json_rules(void **state)
     refuses("{\"__metadata__\":\"a\"}", 0, ANYWHERE, "strings");
     refuses("{\"__metadata__\":{\"a\":\"1\",\"a\":\"1\"}}", 0, ANYWHERE, "twice");
     refuses("{\"__metadata__\":{},\"__metadata__\":{}}", 0, ANYWHERE, "twice");
+    accepts("{\"__metadata__\":{\"\":\"1\",\"\\u0000\":\"2\"}}", 0, 0);
+    file unnamed = make("{" TENSOR("", "U8", "[1]", 0, 1) "}", 1),
+         nul = make("{" TENSOR("a\\u0000", "U8", "[1]", 0, 1) "}", 1);
+    file_refused(&unnamed, GGX_E_UNSUPPORTED, ANYWHERE, "name");
+    file_refused(&nul, GGX_E_UNSUPPORTED, ANYWHERE, "name");
     accepts("{\"__metadata__\":null}", 0, 0);
     accepts("{\"__metadata__\":{}}", 0, 0);
     accepts("{\"t\":{\"more\":[{\"x\":1}],\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, 1);

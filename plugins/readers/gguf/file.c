@@ -67,11 +67,14 @@ static ggx_status read_name_and_shape(ggx_cursor *c, char *name, ggx_tensor *t, 
     t->name.data = name;
     t->name.size = ggx_cursor_u64(c, "the length of a tensor's name");
     if (c->status != GGX_OK) return c->status;
-    if (t->name.size > GGUF_MAX_NAME)
+    if (!t->name.size || t->name.size > GGUF_MAX_NAME)
         return ggx_fail_at(error, GGX_E_MALFORMED, c->member, at,
-                           "a tensor's name has %llu bytes; ggml allows 63, so the file is damaged",
+                           "a tensor's name has %llu bytes; it must have 1 to 63, so the file is damaged",
                            (unsigned long long)t->name.size);
     if (ggx_cursor_bytes(c, name, t->name.size, "a tensor's name") != GGX_OK) return c->status;
+    if (memchr(name, 0, (size_t)t->name.size))
+        return ggx_fail_at(error, GGX_E_MALFORMED, c->member, at,
+                           "a tensor's name has a NUL in it; the file is damaged");
     at = c->at;
     t->rank = ggx_cursor_u32(c, "a tensor's number of axes");
     if (c->status == GGX_OK && t->rank > GGUF_MAX_DIMS)

@@ -42,7 +42,9 @@ static ggx_status read_key(gguf_reader *r, ggx_cursor *c, ggx_kv *kv, ggx_error 
                            (unsigned long long)size);
     kv->key.data = r->key;
     kv->key.size = size;
-    return ggx_cursor_bytes(c, r->key, size, "a key");
+    if (ggx_cursor_bytes(c, r->key, size, "a key") == GGX_OK && memchr(r->key, 0, (size_t)size))
+        return ggx_fail_at(error, GGX_E_MALFORMED, c->member, at, "a key has a NUL in it; the file is damaged");
+    return c->status;
 }
 
 /* Type and element count; leaves the cursor at the first element. */

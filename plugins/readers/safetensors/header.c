@@ -205,7 +205,10 @@ static ggx_status parse_entry(parse *p, uint32_t *metadata)
     st_tensor *t = &p->file->tensors[p->file->tensor_count++];
     t->place = ST_LENGTH_BYTES + p->token.offset;
     ggx_status status = st_string_keep(p->r, &p->token, &t->name, p->error);
-    return status == GGX_OK ? parse_tensor(p, t) : status;
+    if (status != GGX_OK) return status;
+    if (!t->name.size || t->name.size > ST_MAX_NAME || memchr(t->name.data, 0, (size_t)t->name.size))
+        return refuse(p, GGX_E_UNSUPPORTED, "a tensor's name is empty, longer than 65535 bytes, or has a NUL in it");
+    return parse_tensor(p, t);
 }
 
 /* Counts what the header holds, and finds every fault of its grammar. */

@@ -105,6 +105,10 @@ static ggx_status push_notes(st_reader *r, const ggx_sink *sink, ggx_error *erro
         for (uint64_t k = 0; k < r->files[i].note_count; k++) {
             const st_note *note = &r->files[i].notes[k];
             ggx_kv kv;
+            if (!note->key.size || note->key.size > ST_MAX_NAME || memchr(note->key.data, 0, (size_t)note->key.size)) {
+                r->host->log(r->host, GGX_LOG_WARNING, "a key of __metadata__ that cannot be a name is left out");
+                continue;
+            }
             ggx_status status = ggx_names_add(&seen, note->key, "key", NULL, NULL);
             if (status == GGX_E_MALFORMED) continue;
             if (status != GGX_OK) return ggx_fail(error, status, "no memory for the keys of __metadata__");

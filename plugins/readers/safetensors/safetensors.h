@@ -11,6 +11,7 @@
 
 #define ST_LENGTH_BYTES 8u
 #define ST_MAX_HEADER 100000000u /* MAX_HEADER_SIZE of the safetensors crate */
+#define ST_MAX_NAME 65535u       /* what a ggx_tensor or ggx_kv may be called */
 
 typedef struct st_dtype {
     char dtype[12];
