@@ -157,36 +157,21 @@ static void free_worker(worker *w)
     free(w->scratch);
 }
 
-/* Buffers for the largest need of any tensor, each of them: so no tile allocates. Their sum stays below the plan's figure times
- * the worker only when one tensor is the largest in all; so the sizes are taken per buffer and the plan's budget has room (a
- * fourth of the memory is one worker's at most). */
 static int open_worker(worker *w, shared *s)
 {
-    ggx_tile_memory most = {0};
-    for (uint64_t i = 0; i < s->plan->tensor_count; i++) {
-        ggx_tile_memory m;
-        ggx_plan_tile_memory(&s->plan->tensors[i], &m);
-        if (m.elems > most.elems) most.elems = m.elems;
-        if (m.stage_elems > most.stage_elems) most.stage_elems = m.stage_elems;
-        if (m.stage_bytes > most.stage_bytes) most.stage_bytes = m.stage_bytes;
-        if (m.decoded_bytes > most.decoded_bytes) most.decoded_bytes = m.decoded_bytes;
-        if (m.out_bytes > most.out_bytes) most.out_bytes = m.out_bytes;
-        if (m.cast_bytes > most.cast_bytes) most.cast_bytes = m.cast_bytes;
-        if (m.scratch_bytes > most.scratch_bytes) most.scratch_bytes = m.scratch_bytes;
-    }
+    const ggx_tile_memory *m = &s->plan->worker;
     memset(w, 0, sizeof *w);
     w->s = s;
     w->gather.checkpoint = s->plan->checkpoint;
     w->gather.sequential = &s->sequential;
-    w->gather.stage = buffer(most.stage_bytes);
-    w->gather.decoded = buffer(most.decoded_bytes);
-    w->values = buffer(most.elems * sizeof(float));
-    w->out = buffer(most.out_bytes);
-    w->cast = buffer(most.cast_bytes);
-    w->scratch = buffer(most.scratch_bytes);
-    if ((most.stage_bytes && !w->gather.stage) || (most.decoded_bytes && !w->gather.decoded) ||
-        (most.elems && !w->values) || (most.out_bytes && !w->out) || (most.cast_bytes && !w->cast) ||
-        (most.scratch_bytes && !w->scratch)) {
+    w->gather.stage = buffer(m->stage_bytes);
+    w->gather.decoded = buffer(m->decoded_bytes);
+    w->values = buffer(m->elems * sizeof(float));
+    w->out = buffer(m->out_bytes);
+    w->cast = buffer(m->cast_bytes);
+    w->scratch = buffer(m->scratch_bytes);
+    if ((m->stage_bytes && !w->gather.stage) || (m->decoded_bytes && !w->gather.decoded) || (m->elems && !w->values) ||
+        (m->out_bytes && !w->out) || (m->cast_bytes && !w->cast) || (m->scratch_bytes && !w->scratch)) {
         free_worker(w);
         return 0;
     }

@@ -54,6 +54,12 @@ typedef struct ggx_plan_tensor {
     uint64_t tile_count, first_tile;
 } ggx_plan_tensor;
 
+/* One worker's buffers. */
+typedef struct ggx_tile_memory {
+    uint64_t elems;       /* floats of the tile (CONVERT) */
+    uint64_t stage_elems; /* capacity of the gather stage, in elements */
+    uint64_t stage_bytes, decoded_bytes, out_bytes, cast_bytes, scratch_bytes;
+} ggx_tile_memory;
 typedef struct ggx_plan {
     ggx_arena arena;
     const ggx_checkpoint *checkpoint;
@@ -68,7 +74,8 @@ typedef struct ggx_plan {
     uint64_t kv_count;
     uint64_t total_size; /* bytes of the output file */
     uint64_t tile_count;
-    uint64_t worker_memory;  /* bytes that one worker's buffers take */
+    ggx_tile_memory worker;  /* buffers that serve every tile of the plan */
+    uint64_t worker_memory;  /* their bytes */
     uint64_t minimum_memory; /* bytes below which --memory is refused */
     uint64_t memory;
     uint32_t workers;   /* threads that fit the memory */
@@ -85,12 +92,7 @@ void ggx_plan_close(ggx_plan *plan);
 /* The box of one tile of a tensor, counted from 0. */
 void ggx_plan_tile(const ggx_plan_tensor *tensor, uint64_t tile, ggx_box *out);
 
-/* What one worker needs for the largest tile, by buffer. */
-typedef struct ggx_tile_memory {
-    uint64_t elems;       /* floats of the tile (CONVERT) */
-    uint64_t stage_elems; /* capacity of the gather stage, in elements */
-    uint64_t stage_bytes, decoded_bytes, out_bytes, cast_bytes, scratch_bytes;
-} ggx_tile_memory;
+/* What a worker needs for one tile of the tensor. */
 void ggx_plan_tile_memory(const ggx_plan_tensor *tensor, ggx_tile_memory *out);
 uint64_t ggx_tile_memory_sum(const ggx_tile_memory *memory);
 

@@ -1,7 +1,7 @@
 /* The plan for people and for programs. */
 #include "plan/plan.h"
 
-#include "source/open.h"
+#include <stdio.h>
 
 static const char *mode_name(uint32_t mode)
 {

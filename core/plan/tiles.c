@@ -141,25 +141,48 @@ static void fit(ggx_plan_tensor *t, uint64_t budget)
     }
 }
 
+static void widen(uint64_t *most, uint64_t value)
+{
+    if (value > *most) *most = value;
+}
+
+/* Buffers that are large enough for the tiles of every tensor; gives their sum. */
+static uint64_t merge_memory(ggx_plan *plan)
+{
+    ggx_tile_memory *most = &plan->worker;
+    memset(most, 0, sizeof *most);
+    for (uint64_t i = 0; i < plan->tensor_count; i++) {
+        ggx_tile_memory m;
+        ggx_plan_tile_memory(&plan->tensors[i], &m);
+        widen(&most->elems, m.elems);
+        widen(&most->stage_elems, m.stage_elems);
+        widen(&most->stage_bytes, m.stage_bytes);
+        widen(&most->decoded_bytes, m.decoded_bytes);
+        widen(&most->out_bytes, m.out_bytes);
+        widen(&most->cast_bytes, m.cast_bytes);
+        widen(&most->scratch_bytes, m.scratch_bytes);
+    }
+    return ggx_tile_memory_sum(most);
+}
+
 ggx_status ggx_plan_tiles(ggx_plan *plan, const ggx_plan_request *request, ggx_error *error)
 {
-    for (uint64_t i = 0; i < plan->tensor_count; i++) {
-        cut(&plan->tensors[i], SMALLEST_ELEMS);
-        uint64_t n = need(&plan->tensors[i]);
-        if (n > plan->minimum_memory) plan->minimum_memory = n;
-    }
+    for (uint64_t i = 0; i < plan->tensor_count; i++) cut(&plan->tensors[i], SMALLEST_ELEMS);
+    plan->minimum_memory = merge_memory(plan);
     plan->memory = request->memory;
     if (plan->memory < plan->minimum_memory)
         return ggx_fail(error, GGX_E_USAGE,
                         "this conversion needs at least --memory %llu (bytes), and %llu were allowed",
                         (unsigned long long)plan->minimum_memory, (unsigned long long)plan->memory);
-    uint64_t budget = plan->memory / 4 > plan->minimum_memory ? plan->memory / 4 : plan->minimum_memory;
+    uint64_t budget = plan->memory / 4;
+    do { /* different tensors may be the largest in different buffers, so the sum can exceed what each was fitted to */
+        for (uint64_t i = 0; i < plan->tensor_count; i++) fit(&plan->tensors[i], budget);
+        plan->worker_memory = merge_memory(plan);
+        budget -= budget / 4;
+    } while (plan->worker_memory > plan->memory && budget > 4);
     for (uint64_t i = 0; i < plan->tensor_count; i++) {
-        ggx_plan_tensor *t = &plan->tensors[i];
-        fit(t, budget);
-        t->first_tile = plan->tile_count;
-        plan->tile_count += t->tile_count;
-        if (need(t) > plan->worker_memory) plan->worker_memory = need(t);
+        plan->tensors[i].first_tile = plan->tile_count;
+        plan->tile_count += plan->tensors[i].tile_count;
     }
     uint64_t workers = plan->worker_memory ? plan->memory / plan->worker_memory : 1;
     if (workers > plan->tile_count) workers = plan->tile_count;

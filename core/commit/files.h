@@ -1,0 +1,16 @@
+/* core/commit/files.h - writing files to the last byte, with errors that say what to do. */
+#ifndef GGX_CORE_FILES_H
+#define GGX_CORE_FILES_H
+
+#include <ggx/base.h>
+
+/* pwrite until all is written. `path` is for messages. Errors: GGX_E_NOSPACE, GGX_E_IO. */
+ggx_status ggx_write_all(int fd, uint64_t offset, const void *data, uint64_t size, const char *path, ggx_error *error);
+
+/* pread until `size` bytes or the end of the file; gives the number read, or -1. */
+int64_t ggx_read_some(int fd, uint64_t offset, void *out, uint64_t size);
+
+/* The error for errno after a failed call; `doing` is a verb ("create"). */
+ggx_status ggx_fail_errno(ggx_error *error, int code, const char *doing, const char *path);
+
+#endif

@@ -1,0 +1,269 @@
+/* The unfinished file, its journal, and the moment at which it gets its name. */
+#include "commit/output.h"
+
+#include "commit/files.h"
+#include "commit/journal.h"
+#include "commit/names.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <ggx_sdk/error.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+static int bit(const uint8_t *bits, uint64_t i)
+{
+    return bits[i / 8] >> (i % 8) & 1;
+}
+
+static void set_bit(uint8_t *bits, uint64_t i)
+{
+    bits[i / 8] = (uint8_t)(bits[i / 8] | 1u << (i % 8));
+}
+
+static ggx_journal_header header_of(const ggx_output *o)
+{
+    return (ggx_journal_header){
+        {o->plan->digest[0], o->plan->digest[1]}, o->plan->total_size, o->plan->tile_count, o->part, o->parts};
+}
+
+/* --- opening --------------------------------------------------------------------------------------------------------------------- */
+
+static void take_up(void *context, uint64_t tile)
+{
+    ggx_output *o = context;
+    if (!bit(o->done, tile)) o->resumed++;
+    set_bit(o->done, tile);
+}
+
+/* One process at a time works on a part: the lock goes with the process, however it ends. */
+static ggx_status lock_journal(ggx_output *o, ggx_error *error)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    o->journal_fd = open(o->journal, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (o->journal_fd < 0) return ggx_fail_errno(error, errno, "create", o->journal);
+    if (fcntl(o->journal_fd, F_SETLK, &lock) != 0 && (errno == EACCES || errno == EAGAIN))
+        return ggx_fail(error, GGX_E_USAGE, "another ggx is writing %.100s; wait for it, or choose another -o",
+                        o->path);
+    return GGX_OK;
+}
+
+/* Takes up the journal when it belongs to this plan and the unfinished file is there; else begins a fresh one. */
+static ggx_status open_journal(ggx_output *o, ggx_error *error)
+{
+    uint8_t packed[GGX_JOURNAL_HEADER];
+    ggx_journal_header mine = header_of(o), found;
+    uint64_t end;
+    struct stat st;
+    ggx_status status = ggx_journal_read(o->journal_fd, &found, take_up, o, &end, NULL);
+    int same = status == GGX_OK && !memcmp(&found, &mine, sizeof mine) && stat(o->partial, &st) == 0 &&
+               S_ISREG(st.st_mode) && (uint64_t)st.st_size == mine.file_size;
+    if (same)
+        return ftruncate(o->journal_fd, (off_t)end) == 0 ? GGX_OK : ggx_fail_errno(error, errno, "write", o->journal);
+    memset(o->done, 0, (size_t)(o->plan->tile_count / 8 + 1));
+    o->resumed = 0;
+    if (ftruncate(o->journal_fd, 0) != 0) return ggx_fail_errno(error, errno, "write", o->journal);
+    if (o->parts == 1 && unlink(o->partial) != 0 && errno != ENOENT)
+        return ggx_fail_errno(error, errno, "remove", o->partial);
+    ggx_journal_pack_header(&mine, packed);
+    return ggx_write_all(o->journal_fd, 0, packed, sizeof packed, o->journal, error);
+}
+
+static ggx_status check_space(ggx_output *o, ggx_error *error)
+{
+    struct stat st = {0};
+    struct statvfs fs;
+    if (fstat(o->fd, &st) != 0 || fstatvfs(o->fd, &fs) != 0 || !fs.f_frsize)
+        return GGX_OK; /* unknown: writing will tell */
+    uint64_t have = (uint64_t)st.st_blocks * 512, room = (uint64_t)fs.f_bavail * fs.f_frsize;
+    uint64_t need = o->plan->total_size > have ? o->plan->total_size - have : 0;
+    if (need <= room) return GGX_OK;
+    return ggx_fail(error, GGX_E_NOSPACE,
+                    "the output needs %llu more bytes and the disk has %llu free; choose another disk with -o",
+                    (unsigned long long)need, (unsigned long long)room);
+}
+
+static ggx_status open_partial(ggx_output *o, ggx_error *error)
+{
+    o->fd = open(o->partial, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (o->fd < 0) return ggx_fail_errno(error, errno, "create", o->partial);
+    ggx_status status = check_space(o, error);
+    if (status == GGX_OK && ftruncate(o->fd, (off_t)o->plan->total_size) != 0)
+        status = ggx_fail_errno(error, errno, "write", o->partial);
+    return status;
+}
+
+static ggx_status write_emitted(const ggx_emit *emit, uint32_t output, uint64_t offset, const void *data, uint64_t size,
+                                ggx_error *error)
+{
+    const ggx_output *o = emit->context;
+    if (output || offset > o->plan->total_size || size > o->plan->total_size - offset)
+        return ggx_fail(error, GGX_E_PLUGIN, "writer %s renders outside its file", o->plan->writer_name);
+    return ggx_write_all(o->fd, offset, data, size, o->partial, error);
+}
+
+ggx_status ggx_output_open(ggx_output *o, const ggx_output_request *request, const ggx_plan *plan, const ggx_run *run,
+                           ggx_error *error)
+{
+    memset(o, 0, sizeof *o);
+    o->plan = plan;
+    o->run = run;
+    o->directory = o->fd = o->journal_fd = -1;
+    o->part = request->part;
+    o->parts = request->parts;
+    o->sync_bytes = request->sync_bytes;
+    o->first_tile = plan->tile_count / o->parts * o->part + plan->tile_count % o->parts * o->part / o->parts;
+    o->end_tile = plan->tile_count / o->parts * (o->part + 1) + plan->tile_count % o->parts * (o->part + 1) / o->parts;
+    pthread_mutex_init(&o->lock, NULL);
+    pthread_mutex_init(&o->journal_lock, NULL);
+    o->opened = 1;
+    o->done = calloc((size_t)(plan->tile_count / 8 + 1), 1);
+    o->pending = malloc((size_t)(plan->tile_count + 1) * sizeof *o->pending);
+    ggx_status status = o->done && o->pending ? GGX_OK : ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    if (status == GGX_OK) status = ggx_output_names(o, request->path, error);
+    if (status == GGX_OK) status = ggx_output_other_journals(o, error);
+    if (status == GGX_OK) status = lock_journal(o, error);
+    if (status != GGX_OK) { /* nothing of ours lies there yet */
+        ggx_output_close(o);
+        return status;
+    }
+    status = open_journal(o, error);
+    if (status == GGX_OK) status = open_partial(o, error);
+    ggx_emit emit = {sizeof emit, 0, o, write_emitted};
+    if (status == GGX_OK) status = plan->writer->render(plan->writer_instance.self, &emit, error);
+    if (status != GGX_OK) ggx_output_discard(o);
+    return status;
+}
+
+/* --- tiles ----------------------------------------------------------------------------------------------------------------------- */
+
+static int tile_wanted(void *context, uint64_t tile)
+{
+    const ggx_output *o = context;
+    return tile >= o->first_tile && tile < o->end_tile &&
+           !bit(o->done, tile); /* done changes only while no worker runs */
+}
+
+static ggx_status write_bytes(void *context, uint64_t offset, const void *data, uint64_t size, ggx_error *error)
+{
+    const ggx_output *o = context;
+    return ggx_write_all(o->fd, offset, data, size, o->partial, error);
+}
+
+/* Journals what was pending when it was called: first the tiles' bytes are synced, then their records are written. */
+static ggx_status flush(ggx_output *o, ggx_error *error)
+{
+    ggx_journal_header header = header_of(o);
+    ggx_status status = GGX_OK;
+    pthread_mutex_lock(&o->journal_lock);
+    pthread_mutex_lock(&o->lock);
+    uint64_t count = o->pending_count;
+    uint64_t *tiles = count ? malloc((size_t)count * sizeof *tiles) : NULL;
+    if (tiles) {
+        memcpy(tiles, o->pending, (size_t)count * sizeof *tiles);
+        o->pending_count = 0;
+        o->pending_bytes = 0;
+    }
+    pthread_mutex_unlock(&o->lock);
+    if (count && !tiles) status = ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    if (tiles && fdatasync(o->fd) != 0) status = ggx_fail_errno(error, errno, "sync", o->partial);
+    if (tiles && status == GGX_OK) status = ggx_journal_append(o->journal_fd, &header, tiles, count, error);
+    if (tiles && status == GGX_OK && fdatasync(o->journal_fd) != 0)
+        status = ggx_fail_errno(error, errno, "sync", o->journal);
+    pthread_mutex_unlock(&o->journal_lock);
+    free(tiles);
+    return status;
+}
+
+static ggx_status tile_done(void *context, uint64_t tile, uint64_t bytes, ggx_error *error)
+{
+    ggx_output *o = context;
+    pthread_mutex_lock(&o->lock);
+    o->pending[o->pending_count++] = tile;
+    o->pending_bytes += bytes;
+    o->finished_bytes += bytes;
+    uint64_t finished = o->finished_bytes;
+    int full = o->pending_bytes >= o->sync_bytes;
+    if (full) o->pending_bytes = 0; /* this thread flushes; the others go on */
+    pthread_mutex_unlock(&o->lock);
+    if (o->run && o->run->progress) o->run->progress(o->run->context, finished, o->plan->total_size);
+    return full ? flush(o, error) : GGX_OK;
+}
+
+ggx_tile_sink ggx_output_sink(ggx_output *o)
+{
+    return (ggx_tile_sink){o, tile_wanted, write_bytes, tile_done};
+}
+
+/* --- the end ---------------------------------------------------------------------------------------------------------------------- */
+
+void ggx_output_close(ggx_output *o)
+{
+    if (!o->opened) return;
+    if (o->fd >= 0) close(o->fd);
+    if (o->journal_fd >= 0) close(o->journal_fd);
+    if (o->directory >= 0) close(o->directory);
+    o->fd = o->journal_fd = o->directory = -1;
+    pthread_mutex_destroy(&o->lock);
+    pthread_mutex_destroy(&o->journal_lock);
+    free(o->path);
+    free(o->partial);
+    free(o->journal);
+    free(o->done);
+    free(o->pending);
+    o->path = o->partial = o->journal = NULL;
+    o->done = NULL;
+    o->pending = NULL;
+    o->opened = 0;
+}
+
+ggx_status ggx_output_rename(const char *partial, const char *path, int fd, int directory, ggx_error *error)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return ggx_fail(error, GGX_E_USAGE, "%.100s exists and is not a regular file; choose another -o", path);
+    if (fsync(fd) != 0) return ggx_fail_errno(error, errno, "sync", partial);
+    if (rename(partial, path) != 0) return ggx_fail_errno(error, errno, "rename", partial);
+    if (fsync(directory) != 0 && errno != EINVAL) return ggx_fail_errno(error, errno, "sync the directory of", path);
+    return GGX_OK;
+}
+
+ggx_status ggx_output_commit(ggx_output *o, ggx_error *error)
+{
+    ggx_status status = GGX_OK;
+    if (o->parts == 1) { /* no journal needed any more: one sync, then the name */
+        status = ggx_output_rename(o->partial, o->path, o->fd, o->directory, error);
+        if (status == GGX_OK) {
+            (void)unlink(o->journal);
+            (void)fsync(o->directory);
+        }
+    } else {
+        status = flush(o, error);
+        if (status == GGX_OK && fsync(o->directory) != 0)
+            status = ggx_fail_errno(error, errno, "sync the directory of", o->path);
+    }
+    if (status == GGX_OK)
+        ggx_output_close(o);
+    else
+        ggx_output_discard(o);
+    return status;
+}
+
+void ggx_output_discard(ggx_output *o)
+{
+    if (!o->opened) return;
+    if (o->parts == 1 && o->partial) (void)unlink(o->partial);
+    if (o->journal) (void)unlink(o->journal);
+    ggx_output_close(o);
+}
+
+uint64_t ggx_output_disk_free(const char *path)
+{
+    struct statvfs fs;
+    const char *slash = strrchr(path, '/');
+    char *directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    uint64_t room = directory && statvfs(directory, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : UINT64_MAX;
+    free(directory);
+    return room;
+}
