@@ -239,23 +239,3 @@ ggx_status ggx_execute(const ggx_plan *plan, const ggx_tile_sink *sink, const gg
     if (status != GGX_OK) return ggx_fail(error, status, "no thread could be started");
     return s.status;
 }
-
-#define READ_STAGE (64u << 10) /* elements */
-
-ggx_status ggx_execute_read(const ggx_checkpoint *checkpoint, const ggx_view *view, const ggx_box *box,
-                            const ggx_kernels *decode, float *out, ggx_error *error)
-{
-    pthread_mutex_t sequential = PTHREAD_MUTEX_INITIALIZER;
-    uint64_t elems = READ_STAGE + 4ull * view->type.block_elems;
-    ggx_gather g = {checkpoint, &sequential,
-                    buffer(elems / view->type.block_elems * view->type.block_bytes + view->type.block_bytes), elems,
-                    decode ? buffer(elems * sizeof(float)) : NULL};
-    ggx_status status = GGX_E_NOMEM;
-    if (g.stage && (g.decoded || !decode))
-        status = ggx_gather_f32(&g, view, box, decode, out, error);
-    else
-        (void)ggx_fail(error, GGX_E_NOMEM, "out of memory");
-    free(g.stage);
-    free(g.decoded);
-    return status;
-}

@@ -18,8 +18,4 @@ typedef struct ggx_tile_sink {
 /* Runs all wanted tiles. The first error stops every worker and is returned; GGX_E_CANCELED when run->canceled was set. */
 ggx_status ggx_execute(const ggx_plan *plan, const ggx_tile_sink *sink, const ggx_run *run, ggx_error *error);
 
-/* The floats of a whole box of one source view, for statistics; `decode` as in gather. */
-ggx_status ggx_execute_read(const ggx_checkpoint *checkpoint, const ggx_view *view, const ggx_box *box,
-                            const ggx_kernels *decode, float *out, ggx_error *error);
-
 #endif

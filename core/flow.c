@@ -1,0 +1,161 @@
+/* The whole program in one file:
+ *
+ *     source ──► checkpoint ──► recipe ──► plan ──► execute ──► commit
+ *     bytes by   names, types,  rename,    every    boxes:      fsync,
+ *     range      shapes,        view,      output   read →      rename
+ *                extents, KVs   compute    offset   convert →
+ *                                          known    quantize →
+ *                                                   pwrite
+ *
+ * Each step is a room of core with a header of its own; this file only says in which order they are passed. Everything that can
+ * be refused is refused before ggx_output_open creates the first file. */
+#include "flow.h"
+
+#include "base/text.h"
+#include "source/open.h"
+#include <ggx_sdk/error.h>
+
+#define RECIPE_MEMORY (512ull << 20)
+
+ggx_status ggx_convert(ggx_flow *flow, ggx_registry *registry, const ggx_conversion *wanted, const ggx_run *run,
+                       ggx_error *error)
+{
+    ggx_status status = ggx_flow_open(flow, registry, wanted, run, error);
+    if (status == GGX_OK) status = ggx_flow_plan(flow, wanted, error);
+    if (status == GGX_OK) status = ggx_flow_execute(flow, wanted, error);
+    return status;
+}
+
+ggx_status ggx_flow_open(ggx_flow *flow, ggx_registry *registry, const ggx_conversion *wanted, const ggx_run *run,
+                         ggx_error *error)
+{
+    memset(flow, 0, sizeof *flow);
+    flow->registry = registry;
+    flow->run = run;
+    flow->recipe = "none";
+    ggx_arena_init(&flow->arena, RECIPE_MEMORY);
+    ggx_status status = ggx_source_open(wanted->input, &flow->source, error);
+    if (status == GGX_OK)
+        status = ggx_checkpoint_open(&flow->checkpoint, registry, flow->source, wanted->reader, wanted->settings,
+                                     wanted->setting_count, run, error);
+    flow->has_checkpoint = status == GGX_OK;
+    return status;
+}
+
+/* "NAME-TYPE" where no writer has that name; else the extension of the output says which writer. */
+static ggx_status choose_writer(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error);
+
+/* By name, by file, or the one that fits best; "none" keeps the checkpoint as it is. */
+static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error);
+
+ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error)
+{
+    ggx_plan_request request = {.overrides = wanted->overrides,
+                                .override_count = wanted->override_count,
+                                .pure = wanted->pure,
+                                .memory = wanted->memory,
+                                .threads = wanted->threads,
+                                .settings = wanted->settings,
+                                .setting_count = wanted->setting_count};
+    ggx_status status = choose_writer(flow, wanted, error);
+    if (status == GGX_OK) status = apply_recipe(flow, wanted, error);
+    request.writer = flow->writer;
+    request.type = flow->type;
+    if (status == GGX_OK)
+        status = ggx_plan_make(&flow->plan, flow->registry, &flow->checkpoint, &flow->result, flow->recipe, &request,
+                               flow->run, error);
+    flow->has_plan = status == GGX_OK;
+    const ggx_setting *unused = status == GGX_OK ? ggx_settings_unused(wanted->settings, wanted->setting_count) : NULL;
+    if (unused)
+        status =
+            ggx_fail(error, GGX_E_USAGE, "neither reader %s nor writer %s has an option '%s'; see 'ggx plugins NAME'",
+                     flow->checkpoint.reader_name, flow->writer, unused->name);
+    return status;
+}
+
+ggx_status ggx_flow_execute(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error)
+{
+    ggx_output_request request = {wanted->output, wanted->part, wanted->parts ? wanted->parts : 1, wanted->sync_bytes};
+    ggx_status status = ggx_output_open(&flow->output, &request, &flow->plan, flow->run, error);
+    if (status != GGX_OK) return status;
+    flow->resumed = flow->output.resumed;
+    ggx_tile_sink sink = ggx_output_sink(&flow->output);
+    status = ggx_execute(&flow->plan, &sink, flow->run, error);
+    if (status == GGX_OK) return ggx_output_commit(&flow->output, error);
+    ggx_output_discard(&flow->output);
+    return status;
+}
+
+void ggx_flow_close(ggx_flow *flow)
+{
+    if (flow->has_plan) ggx_plan_close(&flow->plan);
+    if (flow->has_checkpoint) ggx_checkpoint_close(&flow->checkpoint);
+    flow->has_plan = flow->has_checkpoint = 0;
+    ggx_arena_free(&flow->arena);
+    ggx_source_close(flow->source);
+    flow->source = NULL;
+}
+
+/* --- the two choices ------------------------------------------------------------------------------------------------------------ */
+
+static ggx_status writer_by_extension(ggx_flow *flow, const char *output, ggx_error *error)
+{
+    const ggx_plugin_entry *entry;
+    const ggx_offer *offer;
+    uint32_t at = 0;
+    const char *slash = output ? strrchr(output, '/') : NULL,
+               *dot = output ? strrchr(slash ? slash : output, '.') : NULL;
+    while (dot && ggx_registry_next(flow->registry, GGX_WRITER_ID, &at, &entry, &offer))
+        for (uint32_t i = 0; offer->extensions[i]; i++)
+            if (!strcmp(offer->extensions[i], dot + 1)) {
+                flow->writer = offer->name;
+                return GGX_OK;
+            }
+    return ggx_fail(error, GGX_E_USAGE,
+                    "no writer goes by the extension of '%.100s'; name one with --writer, see 'ggx plugins'",
+                    output ? output : "(no -o)");
+}
+
+static ggx_status choose_writer(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error)
+{
+    const void *vtable;
+    flow->type = wanted->type;
+    if (!wanted->writer) return writer_by_extension(flow, wanted->output, error);
+    flow->writer = wanted->writer;
+    const char *dash = strrchr(wanted->writer, '-');
+    if (!dash ||
+        ggx_registry_get(flow->registry, GGX_WRITER_ID, ggx_str_of(wanted->writer), &vtable, NULL, NULL) == GGX_OK)
+        return GGX_OK;
+    ggx_str name = ggx_arena_str(&flow->arena, (ggx_str){wanted->writer, (uint64_t)(dash - wanted->writer)});
+    if (!name.data) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    if (wanted->type)
+        return ggx_fail(error, GGX_E_USAGE, "--writer %s names a type and so does --type %s; leave one of them out",
+                        wanted->writer, wanted->type);
+    flow->writer = name.data;
+    flow->type = dash + 1;
+    return GGX_OK;
+}
+
+static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error)
+{
+    ggx_recipe_env env = {
+        .checkpoint = &flow->checkpoint, .writer = flow->writer, .type_name = "", .version = GGX_VERSION};
+    ggx_recipe *recipe = NULL;
+    ggx_status status = GGX_OK;
+    if (flow->type && strcmp(flow->type, "f32")) { /* f32 is what everything passes through: no plugin makes it */
+        status = ggx_registry_quant(flow->registry, ggx_str_of(flow->type), &env.type, error);
+        if (status != GGX_OK) return status;
+        flow->type = env.type->type.name; /* an alias becomes the name */
+    }
+    env.type_name = flow->type ? flow->type : "";
+    if (wanted->recipe && !strcmp(wanted->recipe, "none"))
+        return ggx_recipe_identity(&flow->arena, &env, &flow->result, error);
+    const char *data = ggx_data_directory(&flow->arena);
+    ggx_str directory = ggx_arena_format(&flow->arena, "%s/recipes", data ? data : "");
+    if (!data || !directory.data) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    status = ggx_recipe_choose(&flow->arena, directory.data, wanted->recipe, &env, &recipe, error);
+    if (status != GGX_OK) return status;
+    if (!recipe) return ggx_recipe_identity(&flow->arena, &env, &flow->result, error);
+    flow->recipe = ggx_recipe_id(recipe);
+    return ggx_recipe_apply(&flow->arena, recipe, &env, &flow->result, error);
+}

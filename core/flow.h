@@ -1,0 +1,57 @@
+/* core/flow.h - the pipeline: from what the user named to a finished file. */
+#ifndef GGX_CORE_FLOW_H
+#define GGX_CORE_FLOW_H
+
+#include "commit/output.h"
+
+/* What the user wants. Strings are borrowed for the flow's life; 0 and NULL mean "not given". */
+typedef struct ggx_conversion {
+    const char *input;  /* file, directory or prefix */
+    const char *output; /* file to be made; NULL when only a plan is wanted */
+    const char *reader; /* NULL: by probing */
+    const char *writer; /* NULL: by the output's extension; "NAME-TYPE" is writer NAME and type TYPE */
+    const char *recipe; /* id, file, or "none"; NULL: the best that matches, else none */
+    const char *type;
+    const ggx_type_override *overrides;
+    uint32_t override_count;
+    int32_t pure;
+    ggx_setting *settings; /* -O */
+    uint32_t setting_count;
+    uint64_t memory;     /* bytes */
+    uint64_t sync_bytes; /* bytes of output between two entries in the journal */
+    uint32_t threads;
+    uint32_t part, parts;
+} ggx_conversion;
+
+typedef struct ggx_flow {
+    ggx_registry *registry; /* borrowed */
+    const ggx_run *run;
+    ggx_source *source;
+    ggx_checkpoint checkpoint;
+    ggx_arena arena; /* recipe and its result */
+    ggx_recipe_result result;
+    const char *recipe;        /* id, or "none" */
+    const char *writer, *type; /* resolved */
+    ggx_plan plan;
+    ggx_output output;
+    uint64_t resumed; /* tiles that an earlier run had done */
+    int32_t has_checkpoint, has_plan;
+} ggx_flow;
+
+/* Opens the input as a checkpoint: source, reader, index. */
+ggx_status ggx_flow_open(ggx_flow *flow, ggx_registry *registry, const ggx_conversion *wanted, const ggx_run *run,
+                         ggx_error *error);
+
+/* After ggx_flow_open: recipe and plan. Nothing is written. */
+ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error);
+
+/* After ggx_flow_plan: executes it and commits the output. */
+ggx_status ggx_flow_execute(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error);
+
+/* All of it. The flow stays open for questions; close it in any case. */
+ggx_status ggx_convert(ggx_flow *flow, ggx_registry *registry, const ggx_conversion *wanted, const ggx_run *run,
+                       ggx_error *error);
+
+void ggx_flow_close(ggx_flow *flow);
+
+#endif
