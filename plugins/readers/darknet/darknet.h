@@ -1,6 +1,6 @@
 /* What the parts of the Darknet reader share: the parsed .cfg, and the network with the tensors that its layers keep in a file.
  *
- * cfg.c turns text into sections and options, layers.c turns sections into layers with shapes, darknet.c is the reader.
+ * cfg.c turns text into sections and options, layers.c and network.c turn sections into layers with shapes, darknet.c is the reader.
  * Sources for what Darknet does: github.com/pjreddie/darknet and github.com/AlexeyAB/darknet, src/parser.c and src/NAME_layer.c. */
 #ifndef GGX_READER_DARKNET_H
 #define GGX_READER_DARKNET_H

@@ -1,90 +1,20 @@
 /* Sections to layers: for each kind of section its output shape and the tensors it keeps in a .weights file.
  *
- * Shapes must go through the whole network, because a layer's weights depend on how many channels come in. The rules are those of
- * parse_KIND and make_KIND_layer in Darknet's sources, C's truncating division included; where its two forks differ the comment says
- * so. Numbers that Darknet's own int cannot hold are refused with the line. */
-#include "darknet.h"
+ * The rules are those of parse_KIND and make_KIND_layer in Darknet's sources, C's truncating division included; where its two forks
+ * differ the comment says so. Numbers that Darknet's own int cannot hold are refused with the line. */
+#include "layers.h"
 
 #include <ggx_sdk/error.h>
 
-#define MAX_CHANNELS (1 << 24) /* filters, outputs, channels: far above any network, far below overflow */
-#define MAX_SIDE (1 << 16)     /* width, height */
-#define MAX_KERNEL (1 << 12)   /* size, stride, padding */
-#define MAX_INPUTS 1024        /* layers that one route or shortcut names */
-
-/* The layer being laid out. The first failure sticks; later calls keep it and give harmless values. */
-typedef struct build {
-    const ggx_host *host;
-    const darknet_cfg *cfg;
-    const darknet_section *section;
-    darknet_network *network;
-    ggx_error *error;
-    int64_t w, h, c, inputs; /* what comes in */
-    uint32_t index;          /* of the layer */
-    int32_t transposed;
-    ggx_status status;
-} build;
-
-typedef struct darknet_kind {
-    const char *name, *alias;
-    void (*lay_out)(build *b, darknet_layer *l); /* NULL: refused */
-    int32_t wants_image;
-} darknet_kind;
-
-static GGX_PRINTF(3, 4) void refuse(build *b, ggx_status status, const char *format, ...)
-{
-    if (b->status != GGX_OK) return;
-    char text[200];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    b->status =
-        ggx_fail_at(b->error, status, b->cfg->member, b->section->at, "line %u, [%.*s]: %s", b->section->line,
-                    (int)(b->section->name.size < 32 ? b->section->name.size : 32), b->section->name.data, text);
-}
-
-/* The option's number, or `otherwise` when it is not given. Darknet's atoi takes "abc" as 0; here that is refused. */
-static int64_t number(build *b, const char *key, int64_t otherwise, int64_t least, int64_t most)
-{
-    const darknet_option *option = darknet_cfg_find(b->cfg, b->section, key);
-    if (!option || b->status != GGX_OK) return otherwise;
-    ggx_str text = option->value;
-    int64_t value = otherwise;
-    int good = darknet_cfg_number(&text, &value);
-    if (good && text.size && !memchr("#;.,", text.data[0], 4)) good = 0;
-    if (!good || value < least || value > most) {
-        b->status = ggx_fail_at(b->error, GGX_E_MALFORMED, b->cfg->member, b->section->at,
-                                "line %u: %s=%.*s is not a whole number from %lld to %lld", option->line, key,
-                                GGX_STR_ARGS(option->value), (long long)least, (long long)most);
-        return otherwise;
-    }
-    return value;
-}
-
-static int flag(build *b, const char *key)
-{
-    return number(b, key, 0, INT32_MIN, INT32_MAX) != 0;
-}
-
-/* Product of two counts; what Darknet's int cannot hold, or a negative count, is refused. */
-static int64_t times(build *b, int64_t x, int64_t y)
-{
-    if (x >= 0 && y >= 0 && x <= INT32_MAX && y <= INT32_MAX && x * y <= INT32_MAX) return x * y;
-    refuse(b, GGX_E_MALFORMED, "%lld times %lld is more than Darknet can count (2147483647)", (long long)x,
-           (long long)y);
-    return 0;
-}
-
-static void set_image(build *b, darknet_layer *l, int64_t w, int64_t h, int64_t c)
+static void set_image(darknet_build *b, darknet_layer *l, int64_t w, int64_t h, int64_t c)
 {
     if (w < 1 || h < 1 || c < 1)
-        refuse(b, GGX_E_MALFORMED, "nothing is left of its %lld x %lld x %lld input", (long long)b->w, (long long)b->h,
-               (long long)b->c);
+        darknet_refuse(b, GGX_E_MALFORMED, "nothing is left of its %lld x %lld x %lld input", (long long)b->w,
+                       (long long)b->h, (long long)b->c);
     l->w = w;
     l->h = h;
     l->c = c;
-    l->outputs = times(b, times(b, w, h), c);
+    l->outputs = darknet_times(b, darknet_times(b, w, h), c);
 }
 
 /* An output that is a plain vector: a layer that wants an image cannot follow. */
@@ -94,23 +24,23 @@ static void set_vector(darknet_layer *l, int64_t outputs)
     l->outputs = outputs;
 }
 
-static void add_tensor(build *b, darknet_layer *l, const char *part, uint32_t rank, const int64_t *shape)
+static void add_tensor(darknet_build *b, darknet_layer *l, const char *part, uint32_t rank, const int64_t *shape)
 {
     int64_t floats = 1;
     darknet_tensor *t = &l->tensors[l->tensor_count];
-    for (uint32_t i = 0; i < rank; i++) floats = times(b, floats, shape[i]);
+    for (uint32_t i = 0; i < rank; i++) floats = darknet_times(b, floats, shape[i]);
     if (b->status != GGX_OK) return;
     *t = (darknet_tensor){.part = part, .rank = rank, .floats = (uint64_t)floats};
     for (uint32_t i = 0; i < rank; i++) t->shape[i] = (uint64_t)shape[i];
     l->tensor_count++;
 }
 
-static void add_vector(build *b, darknet_layer *l, const char *part, int64_t n)
+static void add_vector(darknet_build *b, darknet_layer *l, const char *part, int64_t n)
 {
     add_tensor(b, l, part, 1, &n);
 }
 
-static void add_norms(build *b, darknet_layer *l, int64_t n)
+static void add_norms(darknet_build *b, darknet_layer *l, int64_t n)
 {
     add_vector(b, l, "scales", n);
     add_vector(b, l, "rolling_mean", n);
@@ -118,7 +48,7 @@ static void add_norms(build *b, darknet_layer *l, int64_t n)
 }
 
 /* The last tensor lies in the file as the matrix's other way round: `columns` (its first axis) runs fastest. */
-static void store_transposed(build *b, darknet_layer *l)
+static void store_transposed(darknet_build *b, darknet_layer *l)
 {
     if (b->status != GGX_OK) return;
     darknet_tensor *t = &l->tensors[l->tensor_count - 1];
@@ -139,14 +69,14 @@ static int64_t window(int64_t in, int64_t padding, int64_t size, int64_t stride)
 
 /* AlexeyAB's antialiasing: the layer itself has stride 1, and a blur with the given stride, which is not in the file, stands between
  * it and the next layer. route and shortcut see the layer before the blur. */
-static void set_blur(build *b, darknet_layer *l, int64_t stride_x, int64_t stride_y, int64_t antialiasing)
+static void set_blur(darknet_build *b, darknet_layer *l, int64_t stride_x, int64_t stride_y, int64_t antialiasing)
 {
     int64_t size = antialiasing == 2 ? 2 : 3, padding = antialiasing == 2 ? 0 : 2;
     l->next_w = window(l->w, padding, size, stride_x);
     l->next_h = window(l->h, padding, size, stride_y);
     l->next_c = l->c;
-    if (l->next_w < 1 || l->next_h < 1) refuse(b, GGX_E_MALFORMED, "nothing is left after its antialiasing");
-    l->next_outputs = times(b, times(b, l->next_w, l->next_h), l->next_c);
+    if (l->next_w < 1 || l->next_h < 1) darknet_refuse(b, GGX_E_MALFORMED, "nothing is left after its antialiasing");
+    l->next_outputs = darknet_times(b, darknet_times(b, l->next_w, l->next_h), l->next_c);
 }
 
 typedef struct strides {
@@ -154,61 +84,66 @@ typedef struct strides {
 } strides;
 
 /* stride_x and stride_y, each `stride` when it is not given. In [convolutional] values below 1 count as not given. */
-static strides read_strides(build *b)
+static strides read_strides(darknet_build *b)
 {
-    int64_t stride = number(b, "stride", 1, 1, MAX_KERNEL);
-    strides s = {number(b, "stride_x", stride, -1, MAX_KERNEL), number(b, "stride_y", stride, -1, MAX_KERNEL)};
+    int64_t stride = darknet_number(b, "stride", 1, 1, MAX_KERNEL);
+    strides s = {darknet_number(b, "stride_x", stride, -1, MAX_KERNEL),
+                 darknet_number(b, "stride_y", stride, -1, MAX_KERNEL)};
     if (s.x < 1) s.x = stride;
     if (s.y < 1) s.y = stride;
     return s;
 }
 
-static int64_t read_padding(build *b, int64_t size)
+static int64_t read_padding(darknet_build *b, int64_t size)
 {
-    int64_t padding = number(b, "padding", 0, 0, MAX_KERNEL);
-    return flag(b, "pad") ? size / 2 : padding;
+    int64_t padding = darknet_number(b, "padding", 0, 0, MAX_KERNEL);
+    return darknet_flag(b, "pad") ? size / 2 : padding;
 }
 
 /* share_index: the weights are those of an earlier convolution, and not in the file again. */
-static int shares_weights(build *b, const darknet_layer *l)
+static int shares_weights(darknet_build *b, const darknet_layer *l)
 {
     if (!darknet_cfg_find(b->cfg, b->section, "share_index")) return 0;
-    int64_t index = number(b, "share_index", -1, -DARKNET_LAYERS, DARKNET_LAYERS);
+    int64_t index = darknet_number(b, "share_index", -1, -DARKNET_LAYERS, DARKNET_LAYERS);
     if (index < 0) index += b->index;
     if (b->status != GGX_OK) return 1;
     if (index < 0 || index >= b->index) {
-        refuse(b, GGX_E_MALFORMED, "share_index names layer %lld, which is not an earlier one", (long long)index);
+        darknet_refuse(b, GGX_E_MALFORMED, "share_index names layer %lld, which is not an earlier one",
+                       (long long)index);
         return 1;
     }
     const darknet_layer *other = &b->network->layers[index];
     if (!other->filters || other->filters != l->filters || other->size != l->size || other->in_c != l->in_c)
-        refuse(b, GGX_E_MALFORMED, "share_index names layer %lld, which is no convolution of the same shape",
-               (long long)index);
+        darknet_refuse(b, GGX_E_MALFORMED, "share_index names layer %lld, which is no convolution of the same shape",
+                       (long long)index);
     return 1;
 }
 
-static void add_convolution(build *b, darknet_layer *l, const int64_t *shape, int64_t filters)
+static void add_convolution(darknet_build *b, darknet_layer *l, const int64_t *shape, int64_t filters)
 {
     add_vector(b, l, "biases", filters);
-    if ((flag(b, "batch_normalize") || flag(b, "cbn")) && !flag(b, "dontloadscales")) add_norms(b, l, filters);
+    if ((darknet_flag(b, "batch_normalize") || darknet_flag(b, "cbn")) && !darknet_flag(b, "dontloadscales"))
+        add_norms(b, l, filters);
     add_tensor(b, l, "weights", 4, shape);
-    if (flag(b, "flipped")) store_transposed(b, l); /* load_convolutional_weights turns it round after reading */
+    if (darknet_flag(b, "flipped"))
+        store_transposed(b, l); /* load_convolutional_weights turns it round after reading */
 }
 
-static void lay_out_convolutional(build *b, darknet_layer *l)
+static void lay_out_convolutional(darknet_build *b, darknet_layer *l)
 {
-    int64_t filters = number(b, "filters", 1, 1, MAX_CHANNELS);
-    int64_t groups = number(b, "groups", 1, INT32_MIN, MAX_CHANNELS);
-    int64_t size = number(b, "size", 1, 1, MAX_KERNEL);
-    int64_t antialiasing = number(b, "antialiasing", 0, 0, 2);
-    int64_t padding = read_padding(b, size), stored = number(b, "numload", 0, 0, filters);
+    int64_t filters = darknet_number(b, "filters", 1, 1, MAX_CHANNELS);
+    int64_t groups = darknet_number(b, "groups", 1, INT32_MIN, MAX_CHANNELS);
+    int64_t size = darknet_number(b, "size", 1, 1, MAX_KERNEL);
+    int64_t antialiasing = darknet_number(b, "antialiasing", 0, 0, 2);
+    int64_t padding = read_padding(b, size), stored = darknet_number(b, "numload", 0, 0, filters);
     strides stride = read_strides(b), own = stride;
-    if (groups < 1 || flag(b, "xnor")) groups = 1; /* as make_convolutional_layer does */
-    if (!stored) stored = filters;                 /* pjreddie: a file that holds only the first filters */
+    if (groups < 1 || darknet_flag(b, "xnor")) groups = 1; /* as make_convolutional_layer does */
+    if (!stored) stored = filters;                         /* pjreddie: a file that holds only the first filters */
     if (antialiasing) own = (strides){1, 1};
     if (b->c % groups || filters % groups)
-        refuse(b, GGX_E_MALFORMED, "groups=%lld does not divide the %lld channels that come in and filters=%lld",
-               (long long)groups, (long long)b->c, (long long)filters);
+        darknet_refuse(b, GGX_E_MALFORMED,
+                       "groups=%lld does not divide the %lld channels that come in and filters=%lld", (long long)groups,
+                       (long long)b->c, (long long)filters);
     l->filters = filters;
     l->size = size;
     l->in_c = b->c / groups;
@@ -219,45 +154,45 @@ static void lay_out_convolutional(build *b, darknet_layer *l)
 }
 
 /* pjreddie only. Weights lie as (channels in, filters, size, size): forward_deconvolutional_layer multiplies their transpose. */
-static void lay_out_deconvolutional(build *b, darknet_layer *l)
+static void lay_out_deconvolutional(darknet_build *b, darknet_layer *l)
 {
-    int64_t filters = number(b, "filters", 1, 1, MAX_CHANNELS);
-    int64_t size = number(b, "size", 1, 1, MAX_KERNEL);
-    int64_t stride = number(b, "stride", 1, 1, MAX_KERNEL);
+    int64_t filters = darknet_number(b, "filters", 1, 1, MAX_CHANNELS);
+    int64_t size = darknet_number(b, "size", 1, 1, MAX_KERNEL);
+    int64_t stride = darknet_number(b, "stride", 1, 1, MAX_KERNEL);
     int64_t padding = read_padding(b, size);
     set_image(b, l, (b->w - 1) * stride + size - 2 * padding, (b->h - 1) * stride + size - 2 * padding, filters);
     int64_t shape[4] = {b->c, filters, size, size};
-    if (flag(b, "flipped") || flag(b, "numload"))
-        refuse(b, GGX_E_UNSUPPORTED, "flipped and numload are understood in [convolutional] only");
+    if (darknet_flag(b, "flipped") || darknet_flag(b, "numload"))
+        darknet_refuse(b, GGX_E_UNSUPPORTED, "flipped and numload are understood in [convolutional] only");
     add_convolution(b, l, shape, filters);
 }
 
-static void lay_out_connected(build *b, darknet_layer *l)
+static void lay_out_connected(darknet_build *b, darknet_layer *l)
 {
-    int64_t output = number(b, "output", 1, 1, MAX_CHANNELS);
+    int64_t output = darknet_number(b, "output", 1, 1, MAX_CHANNELS);
     int64_t shape[2] = {output, b->inputs};
     set_image(b, l, 1, 1, output);
     add_vector(b, l, "biases", output);
     add_tensor(b, l, "weights", 2, shape);
     if (b->transposed) store_transposed(b, l);
-    if (flag(b, "batch_normalize") && !flag(b, "dontloadscales")) add_norms(b, l, output);
+    if (darknet_flag(b, "batch_normalize") && !darknet_flag(b, "dontloadscales")) add_norms(b, l, output);
 }
 
 /* One filter bank for every place of the output; `size` counts only when the input is not padded. */
-static void lay_out_local(build *b, darknet_layer *l)
+static void lay_out_local(darknet_build *b, darknet_layer *l)
 {
-    int64_t filters = number(b, "filters", 1, 1, MAX_CHANNELS);
-    int64_t size = number(b, "size", 1, 1, MAX_KERNEL);
-    int64_t stride = number(b, "stride", 1, 1, MAX_KERNEL);
-    int64_t cut = flag(b, "pad") ? 1 : size;
+    int64_t filters = darknet_number(b, "filters", 1, 1, MAX_CHANNELS);
+    int64_t size = darknet_number(b, "size", 1, 1, MAX_KERNEL);
+    int64_t stride = darknet_number(b, "stride", 1, 1, MAX_KERNEL);
+    int64_t cut = darknet_flag(b, "pad") ? 1 : size;
     set_image(b, l, window(b->w, 0, cut, stride), window(b->h, 0, cut, stride), filters);
-    int64_t shape[3] = {times(b, l->w, l->h), filters, times(b, times(b, size, size), b->c)};
+    int64_t shape[3] = {darknet_times(b, l->w, l->h), filters, darknet_times(b, darknet_times(b, size, size), b->c)};
     add_vector(b, l, "biases", l->outputs);
     add_tensor(b, l, "weights", 3, shape);
 }
 
 /* AlexeyAB's fork keeps biases too, pjreddie's does not: which it was shows only in the file's size (darknet.c). */
-static void lay_out_batchnorm(build *b, darknet_layer *l)
+static void lay_out_batchnorm(darknet_build *b, darknet_layer *l)
 {
     set_image(b, l, b->w, b->h, b->c);
     add_vector(b, l, "biases", b->c);
@@ -266,25 +201,26 @@ static void lay_out_batchnorm(build *b, darknet_layer *l)
 }
 
 /* The layer that an index of route, shortcut, scale_channels or sam means: absolute, or counted back when negative. */
-static const darknet_layer *input_layer(build *b, ggx_str *text)
+static const darknet_layer *input_layer(darknet_build *b, ggx_str *text)
 {
     int64_t index = 0;
     if (b->status != GGX_OK) return NULL;
     int good = darknet_cfg_number(text, &index);
     if (good && index < 0) index += b->index;
     if (!good || index < 0 || index >= b->index) {
-        refuse(b, GGX_E_MALFORMED, "it names a layer that is not an earlier one (it is itself layer %u)", b->index);
+        darknet_refuse(b, GGX_E_MALFORMED, "it names a layer that is not an earlier one (it is itself layer %u)",
+                       b->index);
         return NULL;
     }
     return &b->network->layers[index];
 }
 
 /* Moves past a comma; 0 when the list is over, and a refusal when something else follows. */
-static int next_in_list(build *b, ggx_str *text)
+static int next_in_list(darknet_build *b, ggx_str *text)
 {
     if (b->status != GGX_OK || !text->size || text->data[0] == '#' || text->data[0] == ';') return 0;
     if (text->data[0] != ',') {
-        refuse(b, GGX_E_MALFORMED, "its list of layers has %.*s in it", GGX_STR_ARGS(*text));
+        darknet_refuse(b, GGX_E_MALFORMED, "its list of layers has %.*s in it", GGX_STR_ARGS(*text));
         return 0;
     }
     text->data++;
@@ -292,28 +228,28 @@ static int next_in_list(build *b, ggx_str *text)
     return text->size != 0;
 }
 
-static ggx_str required(build *b, const char *key)
+static ggx_str required(darknet_build *b, const char *key)
 {
     const darknet_option *option = darknet_cfg_find(b->cfg, b->section, key);
     if (option) return option->value;
-    refuse(b, GGX_E_MALFORMED, "it has no %s=", key);
+    darknet_refuse(b, GGX_E_MALFORMED, "it has no %s=", key);
     return (ggx_str){0};
 }
 
-static int option_is(const build *b, const char *key, const char *word)
+static int option_is(const darknet_build *b, const char *key, const char *word)
 {
     const darknet_option *option = darknet_cfg_find(b->cfg, b->section, key);
     return option && option->value.size == strlen(word) && !memcmp(option->value.data, word, strlen(word));
 }
 
 /* Keeps the shape of the layer before it. AlexeyAB's weights_type gives each added layer a weight, or one per channel. */
-static void lay_out_shortcut(build *b, darknet_layer *l)
+static void lay_out_shortcut(darknet_build *b, darknet_layer *l)
 {
     ggx_str from = required(b, "from");
     int64_t added = 0;
     do {
         (void)input_layer(b, &from);
-        if (++added > MAX_INPUTS) refuse(b, GGX_E_MALFORMED, "it names more than %d layers", MAX_INPUTS);
+        if (++added > MAX_INPUTS) darknet_refuse(b, GGX_E_MALFORMED, "it names more than %d layers", MAX_INPUTS);
     } while (next_in_list(b, &from));
     set_image(b, l, b->w, b->h, b->c);
     int64_t shape[2] = {added + 1, b->c};
@@ -322,77 +258,82 @@ static void lay_out_shortcut(build *b, darknet_layer *l)
     else if (option_is(b, "weights_type", "per_channel"))
         add_tensor(b, l, "weights", 2, shape);
     else if (darknet_cfg_find(b->cfg, b->section, "weights_type") && !option_is(b, "weights_type", "none"))
-        refuse(b, GGX_E_MALFORMED, "weights_type is none of none, per_feature, per_layer and per_channel");
+        darknet_refuse(b, GGX_E_MALFORMED, "weights_type is none of none, per_feature, per_layer and per_channel");
 }
 
-static void lay_out_implicit(build *b, darknet_layer *l)
+static void lay_out_implicit(darknet_build *b, darknet_layer *l)
 {
-    int64_t shape[2] = {number(b, "filters", 128, 1, MAX_CHANNELS), number(b, "atoms", 1, 1, MAX_CHANNELS)};
+    int64_t shape[2] = {darknet_number(b, "filters", 128, 1, MAX_CHANNELS),
+                        darknet_number(b, "atoms", 1, 1, MAX_CHANNELS)};
     set_image(b, l, 1, shape[1], shape[0]);
     add_tensor(b, l, "weights", 2, shape);
 }
 
 /* ---- layers without weights -------------------------------------------------------------------------------------------------- */
 
-static void lay_out_maxpool(build *b, darknet_layer *l)
+static void lay_out_maxpool(darknet_build *b, darknet_layer *l)
 {
-    int64_t stride = number(b, "stride", 1, 1, MAX_KERNEL);
-    strides blur = {number(b, "stride_x", stride, 1, MAX_KERNEL), number(b, "stride_y", stride, 1, MAX_KERNEL)};
-    int64_t size = number(b, "size", stride, 1, MAX_KERNEL);
-    int64_t padding = number(b, "padding", size - 1, 0, MAX_KERNEL);
-    int64_t antialiasing = number(b, "antialiasing", 0, 0, 2);
+    int64_t stride = darknet_number(b, "stride", 1, 1, MAX_KERNEL);
+    strides blur = {darknet_number(b, "stride_x", stride, 1, MAX_KERNEL),
+                    darknet_number(b, "stride_y", stride, 1, MAX_KERNEL)};
+    int64_t size = darknet_number(b, "size", stride, 1, MAX_KERNEL);
+    int64_t padding = darknet_number(b, "padding", size - 1, 0, MAX_KERNEL);
+    int64_t antialiasing = darknet_number(b, "antialiasing", 0, 0, 2);
     strides own = antialiasing ? (strides){1, 1} : blur;
-    if (flag(b, "maxpool_depth"))
-        set_image(b, l, b->w, b->h, number(b, "out_channels", 1, 1, MAX_CHANNELS));
+    if (darknet_flag(b, "maxpool_depth"))
+        set_image(b, l, b->w, b->h, darknet_number(b, "out_channels", 1, 1, MAX_CHANNELS));
     else
         set_image(b, l, window(b->w, padding, size, own.x), window(b->h, padding, size, own.y), b->c);
     if (antialiasing) set_blur(b, l, blur.x, blur.y, antialiasing);
 }
 
-static void lay_out_local_avgpool(build *b, darknet_layer *l)
+static void lay_out_local_avgpool(darknet_build *b, darknet_layer *l)
 {
-    int64_t stride = number(b, "stride", 1, 1, MAX_KERNEL), size = number(b, "size", stride, 1, MAX_KERNEL);
-    int64_t padding = number(b, "padding", size - 1, 0, MAX_KERNEL);
-    set_image(b, l, window(b->w, padding, size, number(b, "stride_x", stride, 1, MAX_KERNEL)),
-              window(b->h, padding, size, number(b, "stride_y", stride, 1, MAX_KERNEL)), b->c);
+    int64_t stride = darknet_number(b, "stride", 1, 1, MAX_KERNEL),
+            size = darknet_number(b, "size", stride, 1, MAX_KERNEL);
+    int64_t padding = darknet_number(b, "padding", size - 1, 0, MAX_KERNEL);
+    set_image(b, l, window(b->w, padding, size, darknet_number(b, "stride_x", stride, 1, MAX_KERNEL)),
+              window(b->h, padding, size, darknet_number(b, "stride_y", stride, 1, MAX_KERNEL)), b->c);
 }
 
-static void lay_out_avgpool(build *b, darknet_layer *l)
+static void lay_out_avgpool(darknet_build *b, darknet_layer *l)
 {
     set_image(b, l, 1, 1, b->c);
 }
 
-static void lay_out_crop(build *b, darknet_layer *l)
+static void lay_out_crop(darknet_build *b, darknet_layer *l)
 {
-    set_image(b, l, number(b, "crop_width", 1, 1, MAX_SIDE), number(b, "crop_height", 1, 1, MAX_SIDE), b->c);
+    set_image(b, l, darknet_number(b, "crop_width", 1, 1, MAX_SIDE), darknet_number(b, "crop_height", 1, 1, MAX_SIDE),
+              b->c);
 }
 
-static void lay_out_reorg(build *b, darknet_layer *l)
+static void lay_out_reorg(darknet_build *b, darknet_layer *l)
 {
-    int64_t stride = number(b, "stride", 1, 1, MAX_KERNEL), extra = number(b, "extra", 0, 0, MAX_CHANNELS);
+    int64_t stride = darknet_number(b, "stride", 1, 1, MAX_KERNEL),
+            extra = darknet_number(b, "extra", 0, 0, MAX_CHANNELS);
     if (extra) /* pjreddie: appends `extra` zeros and is no image any more */
         set_vector(l, b->inputs + extra);
-    else if (flag(b, "reverse"))
+    else if (darknet_flag(b, "reverse"))
         set_image(b, l, b->w * stride, b->h * stride, b->c / (stride * stride));
     else
-        set_image(b, l, b->w / stride, b->h / stride, times(b, b->c, stride * stride));
+        set_image(b, l, b->w / stride, b->h / stride, darknet_times(b, b->c, stride * stride));
 }
 
-static void lay_out_upsample(build *b, darknet_layer *l)
+static void lay_out_upsample(darknet_build *b, darknet_layer *l)
 {
-    int64_t stride = number(b, "stride", 2, -MAX_KERNEL, MAX_KERNEL);
+    int64_t stride = darknet_number(b, "stride", 2, -MAX_KERNEL, MAX_KERNEL);
     if (!stride)
-        refuse(b, GGX_E_MALFORMED, "its stride is 0");
+        darknet_refuse(b, GGX_E_MALFORMED, "its stride is 0");
     else if (stride < 0) /* a negative stride samples down */
         set_image(b, l, b->w / -stride, b->h / -stride, b->c);
     else
         set_image(b, l, b->w * stride, b->h * stride, b->c);
 }
 
-static void lay_out_route(build *b, darknet_layer *l)
+static void lay_out_route(darknet_build *b, darknet_layer *l)
 {
     ggx_str layers = required(b, "layers");
-    int64_t groups = number(b, "groups", 1, 1, MAX_CHANNELS), outputs = 0, channels = 0, n = 0;
+    int64_t groups = darknet_number(b, "groups", 1, 1, MAX_CHANNELS), outputs = 0, channels = 0, n = 0;
     const darknet_layer *first = NULL;
     int same = 1;
     do {
@@ -402,33 +343,33 @@ static void lay_out_route(build *b, darknet_layer *l)
         same &= from->w == first->w && from->h == first->h;
         channels += from->c;
         outputs += from->outputs;
-        if (++n > MAX_INPUTS) refuse(b, GGX_E_MALFORMED, "it names more than %d layers", MAX_INPUTS);
+        if (++n > MAX_INPUTS) darknet_refuse(b, GGX_E_MALFORMED, "it names more than %d layers", MAX_INPUTS);
     } while (next_in_list(b, &layers));
     if (!same || !first->w) /* inputs of different sizes make a vector */
         set_vector(l, outputs / groups);
     else
         set_image(b, l, first->w, first->h, channels / groups);
     if (outputs > INT32_MAX || channels > INT32_MAX)
-        refuse(b, GGX_E_MALFORMED, "its inputs are more than Darknet can count");
+        darknet_refuse(b, GGX_E_MALFORMED, "its inputs are more than Darknet can count");
     l->outputs = outputs / groups;
-    (void)number(b, "group_id", 0, 0, groups - 1);
+    (void)darknet_number(b, "group_id", 0, 0, groups - 1);
 }
 
 /* [scale_channels] and [sam]: the shape of the layer that `from` names. */
-static void lay_out_like_from(build *b, darknet_layer *l)
+static void lay_out_like_from(darknet_build *b, darknet_layer *l)
 {
     ggx_str from = required(b, "from");
     const darknet_layer *other = input_layer(b, &from);
     if (other) set_image(b, l, other->w, other->h, other->c);
 }
 
-static void lay_out_history(build *b, darknet_layer *l)
+static void lay_out_history(darknet_build *b, darknet_layer *l)
 {
-    set_image(b, l, b->w, b->h, times(b, b->c, number(b, "history_size", 4, 1, MAX_KERNEL)));
+    set_image(b, l, b->w, b->h, darknet_times(b, b->c, darknet_number(b, "history_size", 4, 1, MAX_KERNEL)));
 }
 
 /* Passes on what comes in, image or not. */
-static void lay_out_same(build *b, darknet_layer *l)
+static void lay_out_same(darknet_build *b, darknet_layer *l)
 {
     l->w = b->w;
     l->h = b->h;
@@ -436,73 +377,74 @@ static void lay_out_same(build *b, darknet_layer *l)
     l->outputs = b->inputs;
 }
 
-static void lay_out_normalization(build *b, darknet_layer *l)
+static void lay_out_normalization(darknet_build *b, darknet_layer *l)
 {
     set_image(b, l, b->w, b->h, b->c);
 }
 
 /* [cost], [softmax], [contrastive]: as many numbers as come in, no image. */
-static void lay_out_vector(build *b, darknet_layer *l)
+static void lay_out_vector(darknet_build *b, darknet_layer *l)
 {
     set_vector(l, b->inputs);
 }
 
 /* The detection heads: Darknet stops when the layer before does not give what they expect. */
-static void check_head(build *b, int64_t expected)
+static void check_head(darknet_build *b, int64_t expected)
 {
     if (expected != b->inputs)
-        refuse(b, GGX_E_MALFORMED,
-               "it wants %lld inputs and gets %lld: filters= before it does not fit classes= and num=",
-               (long long)expected, (long long)b->inputs);
+        darknet_refuse(b, GGX_E_MALFORMED,
+                       "it wants %lld inputs and gets %lld: filters= before it does not fit classes= and num=",
+                       (long long)expected, (long long)b->inputs);
 }
 
-static void lay_out_grid_head(build *b, darknet_layer *l, int64_t boxes, int64_t per_box)
+static void lay_out_grid_head(darknet_build *b, darknet_layer *l, int64_t boxes, int64_t per_box)
 {
-    set_image(b, l, b->w, b->h, times(b, boxes, per_box));
+    set_image(b, l, b->w, b->h, darknet_times(b, boxes, per_box));
     check_head(b, l->outputs);
 }
 
 /* How many anchors a yolo head uses: the entries of `mask`, or all of `num`. */
-static int64_t read_mask(build *b)
+static int64_t read_mask(darknet_build *b)
 {
     const darknet_option *mask = darknet_cfg_find(b->cfg, b->section, "mask");
     int64_t entries = 1;
-    if (!mask) return number(b, "num", 1, 1, MAX_KERNEL);
+    if (!mask) return darknet_number(b, "num", 1, 1, MAX_KERNEL);
     for (uint64_t i = 0; i < mask->value.size && mask->value.data[i] != '#'; i++) entries += mask->value.data[i] == ',';
     return entries;
 }
 
-static int64_t read_classes(build *b, int64_t otherwise)
+static int64_t read_classes(darknet_build *b, int64_t otherwise)
 {
-    return b->network->classes = number(b, "classes", otherwise, 0, MAX_CHANNELS);
+    return b->network->classes = darknet_number(b, "classes", otherwise, 0, MAX_CHANNELS);
 }
 
-static void lay_out_yolo(build *b, darknet_layer *l)
+static void lay_out_yolo(darknet_build *b, darknet_layer *l)
 {
     lay_out_grid_head(b, l, read_mask(b), read_classes(b, 20) + 4 + 1);
 }
 
-static void lay_out_gaussian_yolo(build *b, darknet_layer *l)
+static void lay_out_gaussian_yolo(darknet_build *b, darknet_layer *l)
 {
     lay_out_grid_head(b, l, read_mask(b), read_classes(b, 20) + 8 + 1);
 }
 
-static void lay_out_region(build *b, darknet_layer *l)
+static void lay_out_region(darknet_build *b, darknet_layer *l)
 {
-    int64_t coords = number(b, "coords", 4, 0, MAX_KERNEL);
-    lay_out_grid_head(b, l, number(b, "num", 1, 1, MAX_KERNEL), read_classes(b, 20) + coords + 1);
+    int64_t coords = darknet_number(b, "coords", 4, 0, MAX_KERNEL);
+    lay_out_grid_head(b, l, darknet_number(b, "num", 1, 1, MAX_KERNEL), read_classes(b, 20) + coords + 1);
 }
 
-static void lay_out_iseg(build *b, darknet_layer *l)
+static void lay_out_iseg(darknet_build *b, darknet_layer *l)
 {
-    lay_out_grid_head(b, l, 1, number(b, "classes", 20, 0, MAX_CHANNELS) + number(b, "ids", 32, 0, MAX_CHANNELS));
+    lay_out_grid_head(
+        b, l, 1, darknet_number(b, "classes", 20, 0, MAX_CHANNELS) + darknet_number(b, "ids", 32, 0, MAX_CHANNELS));
 }
 
-static void lay_out_detection(build *b, darknet_layer *l)
+static void lay_out_detection(darknet_build *b, darknet_layer *l)
 {
-    int64_t side = number(b, "side", 7, 1, MAX_KERNEL), boxes = number(b, "num", 1, 1, MAX_KERNEL);
-    int64_t per_box = 1 + number(b, "coords", 1, 0, MAX_KERNEL);
-    check_head(b, times(b, side * side, times(b, per_box, boxes) + read_classes(b, 1)));
+    int64_t side = darknet_number(b, "side", 7, 1, MAX_KERNEL), boxes = darknet_number(b, "num", 1, 1, MAX_KERNEL);
+    int64_t per_box = 1 + darknet_number(b, "coords", 1, 0, MAX_KERNEL);
+    check_head(b, darknet_times(b, side * side, darknet_times(b, per_box, boxes) + read_classes(b, 1)));
     set_vector(l, b->inputs);
 }
 
@@ -554,75 +496,9 @@ static int name_is(ggx_str name, const char *word)
     return word && name.size == strlen(word) && !memcmp(name.data, word, (size_t)name.size);
 }
 
-static const darknet_kind *find_kind(ggx_str name)
+const darknet_kind *darknet_kind_find(ggx_str name)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (name_is(name, kinds[i].name) || name_is(name, kinds[i].alias)) return &kinds[i];
     return NULL;
-}
-
-const char *darknet_layer_type(const darknet_layer *layer)
-{
-    return layer->kind->name;
-}
-
-static void lay_out_net(build *b)
-{
-    darknet_network *n = b->network;
-    n->height = number(b, "height", 0, 0, MAX_SIDE);
-    n->width = number(b, "width", 0, 0, MAX_SIDE);
-    n->channels = number(b, "channels", 0, 0, MAX_CHANNELS);
-    n->inputs = number(b, "inputs", times(b, times(b, n->height, n->width), n->channels), 0, INT32_MAX);
-    if (!n->inputs) refuse(b, GGX_E_MALFORMED, "it gives neither inputs nor width, height and channels");
-    b->w = n->width;
-    b->h = n->height;
-    b->c = n->channels;
-    b->inputs = n->inputs;
-}
-
-static void lay_out_layer(build *b, darknet_layer *l)
-{
-    l->kind = find_kind(b->section->name);
-    if (!l->kind) {
-        refuse(b, GGX_E_UNSUPPORTED, "no layer of that name is known");
-    } else if (!l->kind->lay_out) {
-        refuse(b, GGX_E_UNSUPPORTED, "recurrent layers are not supported yet");
-    } else if (l->kind->wants_image && !(b->w && b->h && b->c)) {
-        refuse(b, GGX_E_MALFORMED, "the layer before it gives no image");
-    } else {
-        l->kind->lay_out(b, l);
-        if (flag(b, "dontload")) l->tensor_count = 0; /* Darknet reads nothing for it: the file goes on with the next */
-    }
-    int blurred = l->next_outputs != 0;
-    b->w = blurred ? l->next_w : l->w;
-    b->h = blurred ? l->next_h : l->h;
-    b->c = blurred ? l->next_c : l->c;
-    b->inputs = blurred ? l->next_outputs : l->outputs;
-}
-
-ggx_status darknet_network_build(const ggx_host *host, const darknet_cfg *cfg, int transposed, darknet_network *out,
-                                 ggx_error *error)
-{
-    build b = {.host = host,
-               .cfg = cfg,
-               .section = &cfg->sections[0],
-               .network = out,
-               .error = error,
-               .transposed = transposed,
-               .status = GGX_OK};
-    *out = (darknet_network){.layer_count = cfg->section_count - 1};
-    out->layers = host->alloc(host, (uint64_t)out->layer_count * sizeof *out->layers);
-    if (!out->layers) return ggx_fail(error, GGX_E_NOMEM, "no memory for %u layers", out->layer_count);
-    lay_out_net(&b);
-    for (b.index = 0; b.index < out->layer_count && b.status == GGX_OK; b.index++) {
-        if (host->canceled(host)) return ggx_fail(error, GGX_E_CANCELED, "stopped while reading the cfg");
-        darknet_layer *l = &out->layers[b.index];
-        b.section = &cfg->sections[b.index + 1];
-        lay_out_layer(&b, l);
-        for (uint32_t i = 0; i < l->tensor_count; i++) { /* cannot overflow: 4096 layers of five tensors below 2^31 */
-            out->floats += l->tensors[i].floats;
-            if (l->tensors[i].alexey_only) out->alexey_floats += l->tensors[i].floats;
-        }
-    }
-    return b.status;
 }
