@@ -126,6 +126,7 @@ typedef struct reader_subject {
     uint32_t sample_count;
     const setting *settings;
     uint32_t setting_count;
+    uint32_t noise; /* damaged inputs made of each sample by chance */
 } reader_subject;
 
 typedef struct writer_subject {

@@ -8,10 +8,11 @@
 
 #define SAMPLES 16
 #define SETTINGS 32
+#define VALUED 6 /* options that take a value */
 
 typedef struct arguments {
     const char *plugin, *against;
-    uint32_t sample_count, setting_count;
+    uint32_t sample_count, setting_count, noise;
     sample samples[SAMPLES];
     setting settings[SETTINGS];
     report report;
@@ -33,6 +34,8 @@ static const char usage[] =
     "  --json           one JSON object instead of lines\n"
     "  --budget N       seconds after which a check with many inputs takes samples of them (5)\n"
     "  --timeout N      seconds after which a check counts as hanging (120)\n"
+    "  --noise N        inputs made of each sample by overwriting parts of it by chance (4000); raise --budget with "
+    "it\n"
     "  --no-fork        run the checks in this process, for a debugger\n";
 
 static int refuse(const char *text, const char *word)
@@ -50,11 +53,11 @@ static int take_setting(arguments *a, char *text)
     return 1;
 }
 
-static int take_seconds(const char *text, uint32_t *out)
+static int take_number(const char *text, uint32_t *out)
 {
     char *end;
     long n = strtol(text, &end, 10);
-    if (*end || n < 1 || n > 86400) return refuse("not a number of seconds: ", text);
+    if (*end || n < 1 || n > 1000000000) return refuse("not a number from 1 to 1000000000: ", text);
     *out = (uint32_t)n;
     return 1;
 }
@@ -67,17 +70,17 @@ static int take_value(arguments *a, const char *name, char *value)
     }
     if (!strcmp(name, "-O")) return take_setting(a, value);
     if (!strcmp(name, "--against")) return (a->against = value) != NULL;
-    if (!strcmp(name, "--budget")) return take_seconds(value, &a->report.budget);
-    return take_seconds(value, &a->report.timeout);
+    if (!strcmp(name, "--budget")) return take_number(value, &a->report.budget);
+    return take_number(value, strcmp(name, "--noise") ? &a->report.timeout : &a->noise);
 }
 
 static int parse(arguments *a, int argc, char **argv)
 {
-    static const char *const valued[] = {"--sample", "-O", "--against", "--budget", "--timeout"};
+    static const char *const valued[VALUED] = {"--sample", "-O", "--against", "--budget", "--timeout", "--noise"};
     for (int i = 1; i < argc; i++) {
         size_t v = 0;
-        while (v < 5 && strcmp(argv[i], valued[v])) v++;
-        if (v < 5) {
+        while (v < VALUED && strcmp(argv[i], valued[v])) v++;
+        if (v < VALUED) {
             if (i + 1 == argc) return refuse("a value is missing after ", argv[i]);
             if (!take_value(a, valued[v], argv[i + 1])) return 0;
             i++;
@@ -189,7 +192,8 @@ static void drive_offer(arguments *a, const plugin_file *f, const ggx_plugin *de
     offer_subject s = {f, i};
     if (!report_check(&a->report, scope, "table and manifest", check_offer, &s)) return;
     if (!strcmp(p->id, GGX_READER_ID)) {
-        reader_subject reader = {p->vtable, o->name, o, a->samples, a->sample_count, a->settings, a->setting_count};
+        reader_subject reader = {p->vtable,   o->name,          o,       a->samples, a->sample_count,
+                                 a->settings, a->setting_count, a->noise};
         check_reader(&a->report, &reader);
     } else if (!strcmp(p->id, GGX_WRITER_ID)) {
         writer_subject writer = {p->vtable, o->name, a->settings, a->setting_count};
@@ -209,6 +213,7 @@ int main(int argc, char **argv)
     static plugin_file file;
     a.report.budget = 5;
     a.report.timeout = 120;
+    a.noise = 4000;
     if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) return fputs(usage, stdout), 0;
     if (!parse(&a, argc, argv)) return fputs(usage, stderr), 2;
     /* dlopen searches the system's directories for a name without a slash */

@@ -232,7 +232,7 @@ static void survives_noise(check *c, const void *context)
         return;
     }
     memcpy(copy, f->data, (size_t)f->size);
-    for (; span && tried < 4000 && !c->failed && !check_late(c); tried++) {
+    for (; span && tried < s->reader->noise && !c->failed && !check_late(c); tried++) {
         session_plan plan = plain;
         uint64_t at = random_u64(&seed) % span, n = 1 + random_u64(&seed) % 64, kind = random_u64(&seed) % 4;
         if (n > f->size - at) n = f->size - at;
