@@ -1,0 +1,142 @@
+/* extend.c - "extends": a recipe laid over its base. */
+#include "base/text.h"
+#include "recipe/model.h"
+#include <ggx_sdk/error.h>
+
+static ggx_status no_memory(ggx_error *error)
+{
+    return ggx_fail(error, GGX_E_NOMEM, "the recipe and those it extends need too much memory");
+}
+
+static ggx_status extend_values(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
+                                ggx_error *error)
+{
+    ggx_named_value *all = ggx_arena_array(arena, (uint64_t)recipe->value_count + base->value_count, sizeof *all);
+    if (!all) return no_memory(error);
+    uint32_t count = base->value_count;
+    if (count) memcpy(all, base->values, count * sizeof *all);
+    for (uint32_t i = 0; i < recipe->value_count; i++) {
+        uint32_t at = 0;
+        while (at < count && !ggx_str_same(all[at].name, recipe->values[i].name)) at++;
+        all[at] = recipe->values[i];
+        if (at == count) count++;
+    }
+    recipe->values = all;
+    recipe->value_count = count;
+    return GGX_OK;
+}
+
+static ggx_status extend_demands(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
+                                 ggx_error *error)
+{
+    ggx_demand *all = ggx_arena_array(arena, (uint64_t)recipe->demand_count + base->demand_count, sizeof *all);
+    if (!all) return no_memory(error);
+    if (base->demand_count) memcpy(all, base->demands, base->demand_count * sizeof *all);
+    if (recipe->demand_count) memcpy(all + base->demand_count, recipe->demands, recipe->demand_count * sizeof *all);
+    recipe->demands = all;
+    recipe->demand_count += base->demand_count;
+    return GGX_OK;
+}
+
+/* Marks in `gone` the base rules that "without" names. */
+static ggx_status leave_out(const struct ggx_recipe *recipe, const struct ggx_recipe *base, uint8_t *gone,
+                            ggx_error *error)
+{
+    for (uint32_t w = 0; w < recipe->without_count; w++) {
+        int found = 0;
+        for (uint32_t i = 0; i < base->rule_count; i++)
+            if (ggx_str_same(base->rules[i].key, recipe->without[w])) gone[i] = (uint8_t)(found = 1);
+        if (!found)
+            return ggx_origin_fail(&recipe->without_origin[w], GGX_WHOLE, error, GGX_E_USAGE,
+                                   "the recipe that this one extends has no rule '%.*s'",
+                                   (int)(recipe->without[w].size < 80 ? recipe->without[w].size : 80),
+                                   recipe->without[w].data);
+    }
+    return GGX_OK;
+}
+
+static ggx_status extend_rules(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
+                               ggx_error *error)
+{
+    ggx_rule *all = ggx_arena_array(arena, (uint64_t)recipe->rule_count + base->rule_count, sizeof *all);
+    uint8_t *gone = ggx_arena_array(arena, base->rule_count, 1);
+    const ggx_rule **instead = ggx_arena_array(arena, base->rule_count, sizeof *instead);
+    if (!all || !gone || !instead) return no_memory(error);
+    ggx_status status = leave_out(recipe, base, gone, error);
+    if (status != GGX_OK) return status;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < recipe->rule_count; i++) {
+        uint32_t at = 0;
+        while (at < base->rule_count &&
+               (instead[at] || gone[at] || !ggx_str_same(base->rules[at].key, recipe->rules[i].key)))
+            at++;
+        if (at < base->rule_count)
+            instead[at] = &recipe->rules[i];
+        else
+            all[count++] = recipe->rules[i];
+    }
+    for (uint32_t i = 0; i < base->rule_count; i++) {
+        if (gone[i]) continue;
+        all[count] = instead[i] ? *instead[i] : base->rules[i];
+        all[count++].group = recipe->group_count + base->rules[i].group;
+    }
+    recipe->rules = all;
+    recipe->rule_count = count;
+    recipe->group_count += base->group_count;
+    return GGX_OK;
+}
+
+static ggx_status extend_fields(ggx_arena *arena, ggx_profile *profile, const ggx_profile *base, ggx_error *error)
+{
+    ggx_field *all = ggx_arena_array(arena, (uint64_t)profile->field_count + base->field_count, sizeof *all);
+    if (!all) return no_memory(error);
+    uint32_t count = base->field_count;
+    if (count) memcpy(all, base->fields, count * sizeof *all);
+    for (uint32_t i = 0; i < profile->field_count; i++) {
+        uint32_t at = 0;
+        while (at < count && !ggx_str_same(all[at].key, profile->fields[i].key)) at++;
+        all[at] = profile->fields[i];
+        if (at == count) count++;
+    }
+    profile->fields = all;
+    profile->field_count = count;
+    if (!profile->order) profile->order = base->order;
+    if (!profile->has_layout) profile->layout = base->layout;
+    profile->has_layout |= base->has_layout;
+    if (!profile->via) profile->via = base->via;
+    return GGX_OK;
+}
+
+static ggx_status extend_profiles(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
+                                  ggx_error *error)
+{
+    ggx_profile *all = ggx_arena_array(arena, (uint64_t)recipe->profile_count + base->profile_count, sizeof *all);
+    if (!all) return no_memory(error);
+    uint32_t count = base->profile_count;
+    if (count) memcpy(all, base->profiles, count * sizeof *all);
+    for (uint32_t i = 0; i < recipe->profile_count; i++) {
+        uint32_t at = 0;
+        while (at < count && !ggx_str_same(all[at].writer, recipe->profiles[i].writer)) at++;
+        ggx_profile below = all[at];
+        all[at] = recipe->profiles[i];
+        ggx_status status = at < count ? extend_fields(arena, &all[at], &below, error) : GGX_OK;
+        if (status != GGX_OK) return status;
+        if (at == count) count++;
+    }
+    recipe->profiles = all;
+    recipe->profile_count = count;
+    return GGX_OK;
+}
+
+ggx_status ggx_recipe_extend(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
+                             ggx_error *error)
+{
+    if (!recipe->when) recipe->when = base->when;
+    if (!*recipe->about) recipe->about = base->about;
+    if (!recipe->config) recipe->config = base->config;
+    if (!recipe->specificity) recipe->specificity = base->specificity;
+    ggx_status status = extend_values(arena, recipe, base, error);
+    if (status == GGX_OK) status = extend_demands(arena, recipe, base, error);
+    if (status == GGX_OK) status = extend_rules(arena, recipe, base, error);
+    return status == GGX_OK ? extend_profiles(arena, recipe, base, error) : status;
+}

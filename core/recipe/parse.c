@@ -1,0 +1,209 @@
+/* parse.c - a recipe's file: its top level, and the files that it extends. */
+#include "base/text.h"
+#include "recipe/model.h"
+#include <errno.h>
+#include <ggx_sdk/error.h>
+#include <stdio.h>
+
+#define FILE_LIMIT (4u << 20)
+#define EXTENDS_DEPTH 8
+
+static ggx_status text_of(const ggx_recipe_parser *parser, const ggx_json *object, const char *word, const char **out)
+{
+    const ggx_json *json = ggx_json_get(object, word);
+    if (!json) return GGX_OK;
+    ggx_status status = ggx_parser_kind(parser, json, GGX_JSON_STRING, word);
+    if (status == GGX_OK) *out = json->text.data;
+    return status;
+}
+
+static ggx_status parse_id(const ggx_recipe_parser *parser, const ggx_json *root, struct ggx_recipe *recipe)
+{
+    const ggx_json *id = ggx_json_get(root, "id");
+    if (!id) return GGX_PARSER_FAIL(parser, root, "'id' is missing: the recipe's name");
+    ggx_status status = text_of(parser, root, "id", &recipe->id);
+    for (uint64_t i = 0; status == GGX_OK && (i == 0 || i < id->text.size); i++) {
+        char c = id->text.size ? id->text.data[i] : 0;
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'))
+            return GGX_PARSER_FAIL(parser, id, "an id has lower-case letters, digits, '.', '_' and '-'");
+    }
+    return status;
+}
+
+static ggx_status parse_values(const ggx_recipe_parser *parser, const ggx_json *json, struct ggx_recipe *recipe)
+{
+    if (!json) return GGX_OK;
+    ggx_status status = ggx_parser_kind(parser, json, GGX_JSON_OBJECT, "'values'");
+    if (status != GGX_OK) return status;
+    recipe->values = ggx_arena_array(parser->arena, json->count, sizeof *recipe->values);
+    if (!recipe->values) return ggx_parser_no_memory(parser);
+    for (const ggx_json *at = json->first; at && status == GGX_OK; at = at->next) {
+        if (ggx_str_same(at->key, GGX_LIT("note"))) continue;
+        ggx_named_value *value = &recipe->values[recipe->value_count++];
+        value->name = at->key;
+        value->origin = ggx_parser_origin(parser, at);
+        for (uint64_t i = 0; i < at->key.size; i++) {
+            char c = at->key.data[i];
+            if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (i && c >= '0' && c <= '9')))
+                return GGX_PARSER_FAIL(parser, &(ggx_json){.line = at->key_line, .column = at->key_column},
+                                       "a value's name has letters, digits and '_' and begins with no digit");
+        }
+        status = ggx_parser_value(parser, at, &value->node);
+    }
+    return status;
+}
+
+static ggx_status parse_require(const ggx_recipe_parser *parser, const ggx_json *json, struct ggx_recipe *recipe)
+{
+    static const char *const words[] = {"that", "else", "note", NULL};
+    if (!json) return GGX_OK;
+    ggx_status status = ggx_parser_kind(parser, json, GGX_JSON_ARRAY, "'require'");
+    if (status != GGX_OK) return status;
+    recipe->demands = ggx_arena_array(parser->arena, json->count, sizeof *recipe->demands);
+    if (!recipe->demands) return ggx_parser_no_memory(parser);
+    for (const ggx_json *at = json->first; at && status == GGX_OK; at = at->next) {
+        ggx_demand *demand = &recipe->demands[recipe->demand_count++];
+        const ggx_json *that = ggx_json_get(at, "that"), *otherwise = ggx_json_get(at, "else");
+        status = ggx_parser_words(parser, at, words, "require");
+        if (status == GGX_OK && (!that || !otherwise))
+            return GGX_PARSER_FAIL(parser, at, "'%s' is missing", that ? "else" : "that");
+        if (status == GGX_OK) status = ggx_parser_value(parser, that, &demand->that);
+        if (status == GGX_OK) status = ggx_parser_template(parser, otherwise, &demand->otherwise);
+    }
+    return status;
+}
+
+static ggx_status parse_without(const ggx_recipe_parser *parser, const ggx_json *json, struct ggx_recipe *recipe)
+{
+    if (!json) return GGX_OK;
+    ggx_status status = ggx_parser_kind(parser, json, GGX_JSON_ARRAY, "'without'");
+    if (status != GGX_OK) return status;
+    recipe->without = ggx_arena_array(parser->arena, json->count, sizeof *recipe->without);
+    recipe->without_origin = ggx_arena_array(parser->arena, json->count, sizeof *recipe->without_origin);
+    if (!recipe->without || !recipe->without_origin) return ggx_parser_no_memory(parser);
+    for (const ggx_json *at = json->first; at && status == GGX_OK; at = at->next) {
+        status = ggx_parser_kind(parser, at, GGX_JSON_STRING, "an element of 'without'");
+        recipe->without_origin[recipe->without_count] = ggx_parser_origin(parser, at);
+        recipe->without[recipe->without_count++] = at->text;
+    }
+    if (status == GGX_OK && !recipe->extends) return GGX_PARSER_FAIL(parser, json, "'without' goes with 'extends'");
+    return status;
+}
+
+static ggx_status parse_top(const ggx_recipe_parser *parser, const ggx_json *root, struct ggx_recipe *recipe)
+{
+    ggx_status status = ggx_parser_words(parser, root, ggx_recipe_words, "a recipe");
+    if (status == GGX_OK) status = parse_id(parser, root, recipe);
+    if (status == GGX_OK) status = text_of(parser, root, "about", &recipe->about);
+    if (status == GGX_OK) status = text_of(parser, root, "extends", &recipe->extends);
+    if (status == GGX_OK) status = text_of(parser, root, "config", &recipe->config);
+    if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(root, "when"), &recipe->when);
+    const ggx_json *specificity = ggx_json_get(root, "specificity");
+    if (status == GGX_OK && specificity) {
+        if (specificity->kind != GGX_JSON_INT || specificity->integer < 1 || specificity->integer > 100)
+            return GGX_PARSER_FAIL(parser, specificity, "'specificity' is an integer from 1 to 100");
+        recipe->specificity = (int32_t)specificity->integer;
+    }
+    if (status == GGX_OK && recipe->extends)
+        recipe->extends_origin = ggx_parser_origin(parser, ggx_json_get(root, "extends"));
+    if (status == GGX_OK) status = parse_values(parser, ggx_json_get(root, "values"), recipe);
+    if (status == GGX_OK) status = parse_require(parser, ggx_json_get(root, "require"), recipe);
+    if (status == GGX_OK) status = parse_without(parser, ggx_json_get(root, "without"), recipe);
+    if (status == GGX_OK) status = ggx_parse_rules(parser, ggx_json_get(root, "tensors"), recipe);
+    return status == GGX_OK ? ggx_parse_outputs(parser, ggx_json_get(root, "outputs"), recipe) : status;
+}
+
+static ggx_status read_file(ggx_arena *arena, const char *path, ggx_str *out, ggx_error *error)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return ggx_fail(error,
+                        errno == ENOENT   ? GGX_E_NOTFOUND
+                        : errno == EACCES ? GGX_E_DENIED
+                                          : GGX_E_IO,
+                        "recipe %s: %s", path, strerror(errno));
+    char *data = ggx_arena_alloc(arena, FILE_LIMIT + 1);
+    size_t size = data ? fread(data, 1, FILE_LIMIT + 1, file) : 0;
+    int failed = ferror(file);
+    fclose(file);
+    if (!data) return ggx_fail(error, GGX_E_NOMEM, "no memory for recipe %s", path);
+    if (failed) return ggx_fail(error, GGX_E_IO, "recipe %s cannot be read; is it a file?", path);
+    if (size > FILE_LIMIT) return ggx_fail(error, GGX_E_USAGE, "recipe %s has more than %u bytes", path, FILE_LIMIT);
+    *out = (ggx_str){data, size};
+    return GGX_OK;
+}
+
+static ggx_status parse_file(ggx_arena *arena, ggx_str text, const char *path, const char *search, int depth,
+                             ggx_recipe **out, ggx_error *error);
+
+static ggx_status load_base(ggx_arena *arena, const struct ggx_recipe *recipe, const char *search, int depth,
+                            ggx_recipe **base, ggx_error *error)
+{
+    const char *slash = strrchr(recipe->path, '/');
+    if (depth >= EXTENDS_DEPTH)
+        return ggx_origin_fail(&recipe->extends_origin, GGX_WHOLE, error, GGX_E_USAGE,
+                               "more than %d recipes extend each other; do they form a circle?", EXTENDS_DEPTH);
+    if (strchr(recipe->extends, '/'))
+        return ggx_origin_fail(&recipe->extends_origin, GGX_WHOLE, error, GGX_E_USAGE,
+                               "'extends' takes an id, not a path");
+    ggx_str path =
+        slash ? ggx_arena_format(arena, "%.*s/%s.json", (int)(slash - recipe->path), recipe->path, recipe->extends)
+              : ggx_arena_format(arena, "%s.json", recipe->extends);
+    ggx_str text;
+    ggx_status status = path.data ? read_file(arena, path.data, &text, error) : GGX_E_NOMEM;
+    if (status == GGX_E_NOTFOUND && search) {
+        path = ggx_arena_format(arena, "%s/%s.json", search, recipe->extends);
+        status = path.data ? read_file(arena, path.data, &text, error) : GGX_E_NOMEM;
+    }
+    if (status == GGX_E_NOTFOUND)
+        return ggx_origin_fail(&recipe->extends_origin, GGX_WHOLE, error, GGX_E_USAGE,
+                               "there is no recipe '%s' beside this one%s", recipe->extends,
+                               search ? " or among ggx's own" : "");
+    return status == GGX_OK ? parse_file(arena, text, path.data, search, depth + 1, base, error) : status;
+}
+
+static ggx_status parse_file(ggx_arena *arena, ggx_str text, const char *path, const char *search, int depth,
+                             ggx_recipe **out, ggx_error *error)
+{
+    ggx_str file = ggx_arena_str(arena, ggx_str_of(path)), document = ggx_arena_str(arena, text);
+    struct ggx_recipe *recipe = ggx_arena_alloc(arena, sizeof *recipe);
+    ggx_json *root;
+    if (!file.data || !document.data || !recipe) return ggx_fail(error, GGX_E_NOMEM, "no memory for recipe %s", path);
+    ggx_recipe_parser parser = {arena, file.data, document, error};
+    ggx_status status = ggx_json_parse(arena, document, file.data, &root, error);
+    if (status == GGX_E_MALFORMED && error) error->status = GGX_E_USAGE; /* the recipe is at fault, not the model */
+    if (status != GGX_OK) return status == GGX_E_MALFORMED ? GGX_E_USAGE : status;
+    recipe->path = file.data;
+    recipe->about = "";
+    recipe->origin = ggx_parser_origin(&parser, root);
+    status = parse_top(&parser, root, recipe);
+    ggx_recipe *base = NULL;
+    if (status == GGX_OK && recipe->extends) status = load_base(arena, recipe, search, depth, &base, error);
+    if (status == GGX_OK && base) status = ggx_recipe_extend(arena, recipe, base, error);
+    if (status == GGX_OK) *out = recipe;
+    return status;
+}
+
+ggx_status ggx_recipe_parse(ggx_arena *arena, ggx_str text, const char *path, const char *search, ggx_recipe **out,
+                            ggx_error *error)
+{
+    ggx_status status = parse_file(arena, text, path, search, 0, out, error);
+    return status == GGX_OK ? ggx_recipe_check(*out, error) : status;
+}
+
+ggx_status ggx_recipe_load(ggx_arena *arena, const char *path, const char *search, ggx_recipe **out, ggx_error *error)
+{
+    ggx_str text;
+    ggx_status status = read_file(arena, path, &text, error);
+    return status == GGX_OK ? ggx_recipe_parse(arena, text, path, search, out, error) : status;
+}
+
+const char *ggx_recipe_id(const ggx_recipe *recipe)
+{
+    return recipe->id;
+}
+
+const char *ggx_recipe_about(const ggx_recipe *recipe)
+{
+    return recipe->about;
+}
