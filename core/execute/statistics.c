@@ -36,8 +36,7 @@ static void add(ggx_statistics *s, sums *sum, const float *v, uint64_t n)
     }
 }
 
-/* The tensor as rows of one length: the view is flattened to [rows, columns], which a C-order tensor always allows; one with
- * strides of its own is read box by box over its first axes instead. */
+/* The tensor box by box: trailing axes whole while they fit a run, so that a tensor in C order is read straight through. */
 static ggx_status read_rows(const ggx_gather *g, const ggx_view *view, const ggx_kernels *decode, const ggx_run *run,
                             float *values, ggx_statistics *s, ggx_error *error)
 {

@@ -1,0 +1,49 @@
+"""Promise: bad input gets one clear sentence, the documented exit code, and nothing is written."""
+import json
+import os
+import random
+import tempfile
+
+import flow
+
+with tempfile.TemporaryDirectory() as folder:
+    os.chdir(folder)
+    flow.write_safetensors("good.safetensors", [("w", [64, 64]), ("b", [64])])
+    good = open("good.safetensors", "rb").read()
+    files = {
+        "empty.safetensors": b"",
+        "cut.safetensors": good[:-1],
+        "longer.safetensors": good + b"x",
+        "header.safetensors": b"\xff" * 8 + good[8:],
+        "noise.safetensors": random.Random(1).randbytes(4096),
+    }
+    for name, data in files.items():
+        with open(name, "wb") as f:
+            f.write(data)
+    before = sorted(os.listdir("."))
+    for name in files:
+        said = flow.run("--reader", "safetensors", name, "-o", "out.gguf", "--recipe", "none", code=7)
+        flow.check(said.count("\n") == 1 and name in said, f"{name}: not one sentence with the file's name: {said!r}")
+    cases = [
+        (2, ["good.safetensors", "-o", "out.gguf", "--recipe", "none", "--type", "q4_none"]),
+        (2, ["good.safetensors", "-o", "out.unknown"]),
+        (2, ["good.safetensors", "-o", "out.gguf", "-O", "no.such=1"]),
+        (2, ["good.safetensors", "-o", "out.gguf", "--no-such-option"]),
+        (2, ["good.safetensors", "-o", "out.gguf", "--part", "3/3"]),
+        (2, ["good.safetensors"]),
+        (3, ["missing.safetensors", "-o", "out.gguf"]),
+        (3, ["good.safetensors", "-o", "no/such/folder/out.gguf"]),
+        (8, ["noise.safetensors", "-o", "out.gguf"]),
+        (3, ["good.safetensors", "-o", "out.gguf", "--recipe", "no-such-recipe"]),
+    ]
+    for code, words in cases:
+        said = flow.run(*words, code=code)
+        flow.check(said.startswith("ggx: ") and said.count("\n") <= 2, f"{words}: {said!r}")
+    # A recipe that leaves a tensor over is refused by the tensor's name, before anything is written.
+    with open("r.json", "w") as f:
+        json.dump({"id": "r", "tensors": [{"from": "w", "to": "w"}], "outputs": {"*": {}}}, f)
+    said = flow.run("good.safetensors", "-o", "out.gguf", "--recipe", "r.json", code=7)
+    flow.check("'b'" in said, f"the leftover is not named: {said!r}")
+    os.remove("r.json")
+    flow.check(sorted(os.listdir(".")) == before, f"something was written: {sorted(os.listdir('.'))}")
+print("ok")
