@@ -504,12 +504,10 @@ ggx_status ggx_view_reshape(ggx_arena *arena, ggx_view *view, const uint64_t *sh
         return ggx_fail(error, GGX_E_USAGE, "reshape: %s and %s do not have equally many elements", a_text, b_text);
     uint32_t n = have ? group_axes(view->shape, view->rank, shape, rank, groups) : 0;
     for (uint32_t i = 0; i < view->piece_count; i++) {
-        ggx_piece old = view->pieces[i], fresh = old;
-        memset(fresh.start, 0, sizeof fresh.start);
-        memset(fresh.count, 0, sizeof fresh.count);
-        memset(fresh.axis, 0, sizeof fresh.axis);
+        const ggx_piece *old = &view->pieces[i];
+        ggx_piece fresh = {.tensor = old->tensor, .values = old->values, .offset = old->offset};
         for (uint32_t g = 0; g < n; g++)
-            if (!reshape_group(arena, &old, &fresh, view->shape, shape, &groups[g]))
+            if (!reshape_group(arena, old, &fresh, view->shape, shape, &groups[g]))
                 return ggx_fail(
                     error, GGX_E_USAGE,
                     "reshape: %s cannot be read as %s without moving data; reshape before slicing or joining", a_text,
