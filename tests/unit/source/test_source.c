@@ -187,7 +187,7 @@ static void descriptors_stay_few_and_changes_are_noticed(void **unused)
     scratch_mkdir("many");
     for (int i = 0; i < 200; i++) {
         snprintf(name, sizeof name, "many/%03d", i);
-        scratch_write(name, "abcdefgh" + i % 8, 1);
+        scratch_write(name, &"abcdefgh"[i % 8], 1);
     }
     uint32_t before = open_descriptors();
     ggx_source *source = open_source("many");
@@ -303,7 +303,7 @@ static void threads_read_and_find_at_once(void **unused)
     scratch_mkdir("threads");
     for (int i = 0; i < 100; i++) {
         snprintf(name, sizeof name, "threads/%03d", i);
-        scratch_write(name, "abcdefgh" + i % 8, 1);
+        scratch_write(name, &"abcdefgh"[i % 8], 1);
     }
     ggx_source *source = open_source("threads/000");
     readers r = {.source = source};
