@@ -193,9 +193,10 @@ static ggx_status map_plugin(exam *x)
     if (!stat(entry->path, &st))
         fault = ggx_refusal_of_mode(&x->registry->arena, entry->path, &st); /* it may have changed since */
     if (fault) return ggx_entry_refuse(entry, fault);
-    entry->handle = dlopen(entry->path, RTLD_NOW | RTLD_LOCAL);
+    int whole = ggx_elf_whole(entry->path);
+    entry->handle = whole ? dlopen(entry->path, RTLD_NOW | RTLD_LOCAL) : NULL;
     if (!entry->handle) {
-        const char *why = dlerror();
+        const char *why = whole ? dlerror() : "no ELF file, or cut short";
         return ggx_entry_refuse(entry,
                                 ggx_refusal_make(&x->registry->arena, entry->path,
                                                  "load: found \"%.400s\", expected a shared object for this machine",

@@ -12,6 +12,9 @@ const char *ggx_refusal_make(ggx_arena *arena, const char *file, const char *for
 /* The refusal of a file or directory that somebody else could have written, or NULL. */
 const char *ggx_refusal_of_mode(ggx_arena *arena, const char *file, const struct stat *st);
 
+/* 0: the file is no ELF file, or ends before the segments that its program headers promise. */
+int ggx_elf_whole(const char *path);
+
 /* Marks the entry refused for the reason; returns GGX_E_PLUGIN. */
 ggx_status ggx_entry_refuse(ggx_plugin_entry *entry, const char *why);
 
