@@ -78,7 +78,7 @@ def without_comments_and_strings(text):
 FAMILIES = "gpt gpt2 gptj llama yolo yolov3 bert whisper mnist magika mistral mixtral gemma qwen phi3 cerebras silero".split()
 # Names that a data file happens to have and that are words of the field besides.
 ORDINARY = {"none", "legacy", "local", "generic"}
-PIVOT = {"f32"}  # what every kernel reads and writes; and core's own 64-bit and integer element types are not plugins'
+PIVOT = {"f32", "f64"}  # what kernels read and write, and the scalar types of the ABI's key/values
 
 
 def names_of_plugins(tree):
