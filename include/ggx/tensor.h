@@ -38,8 +38,9 @@ typedef struct ggx_box {
     0 /* they lie in a member as they are: the host reads the extent itself, `read` is never called */
 #define GGX_ACCESS_READER \
     1 /* only the reader's `read` gives them (compressed, scattered); boxes may be asked from several threads */
-#define GGX_ACCESS_SEQUENTIAL \
-    2 /* as READER, but boxes come in rising order (row-major start), from one thread at a time */
+#define GGX_ACCESS_SEQUENTIAL 2
+/* SEQUENTIAL: as READER, but one thread at a time asks, and boxes rise in row-major order. A box that begins before the end of the
+ * one before it begins a new pass: the reader starts over. */
 
 #define GGX_TENSOR_AUXILIARY \
     1u /* not a weight: optimizer slot, step counter. Converted only when a recipe asks for it */
