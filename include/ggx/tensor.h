@@ -33,17 +33,17 @@ typedef struct ggx_box {
 #define GGX_LITTLE_ENDIAN 0
 #define GGX_BIG_ENDIAN 1
 
-/* How the elements are had. */
-#define GGX_ACCESS_RAW \
-    0 /* they lie in a member as they are: the host reads the extent itself, `read` is never called */
-#define GGX_ACCESS_READER \
-    1 /* only the reader's `read` gives them (compressed, scattered); boxes may be asked from several threads */
+/* How the elements are had.
+ *  RAW         they lie in a member as they are: the host reads the extent itself, `read` is never called.
+ *  READER      only the reader's `read` gives them (compressed, scattered); boxes may be asked from several threads.
+ *  SEQUENTIAL  as READER, but one thread at a time asks, and boxes rise in row-major order. A box that begins before the end of
+ *              the one before it begins a new pass: the reader starts over. */
+#define GGX_ACCESS_RAW 0
+#define GGX_ACCESS_READER 1
 #define GGX_ACCESS_SEQUENTIAL 2
-/* SEQUENTIAL: as READER, but one thread at a time asks, and boxes rise in row-major order. A box that begins before the end of the
- * one before it begins a new pass: the reader starts over. */
 
-#define GGX_TENSOR_AUXILIARY \
-    1u /* not a weight: optimizer slot, step counter. Converted only when a recipe asks for it */
+/* Flag of a tensor that is no weight: an optimizer slot, a step counter. Converted only when a recipe asks for it. */
+#define GGX_TENSOR_AUXILIARY 1u
 
 /* One tensor, as a reader pushes it into the sink. The host checks every field against the member's size; what does not fit is
  * refused with the tensor's name. */
