@@ -123,8 +123,7 @@ static ggx_status check_rule(checker *c, const ggx_rule *rule)
             status = check_node(c, rule->when, dropped);
         }
     else if (status == GGX_OK)
-        status = check_nodes(
-            c, (const ggx_node *const[]){rule->axis, rule->count, rule->when, rule->shape, rule->optional}, 4, scope);
+        status = check_nodes(c, (const ggx_node *const[]){rule->axis, rule->count, rule->when, rule->shape}, 4, scope);
     if (status == GGX_OK) status = check_node(c, rule->optional, NULL); /* asked when nothing matched */
     if (status == GGX_OK) status = check_steps(c, &rule->steps, scope);
     for (uint32_t i = 0; i < rule->source_count && status == GGX_OK; i++) {

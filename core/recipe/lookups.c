@@ -372,8 +372,8 @@ const char *const *ggx_function_names(const char **space, uint32_t capacity)
     return space;
 }
 
-const char *const ggx_builtin_names[] = {"reader",         "writer",         "type",    "quantized",
-                                         "gguf_file_type", "ggml_file_type", "version", NULL};
+const char *const ggx_builtin_names[] = {"reader",    "writer",           "type",    "quantized",
+                                         "file_type", "legacy_file_type", "version", NULL};
 
 static ggx_value text_or_null(const char *text)
 {
@@ -395,8 +395,8 @@ int ggx_builtin_value(ggx_eval *eval, ggx_str name, ggx_value *out)
     case 1: *out = text_or_null(env->writer); return 1;
     case 2: *out = text_or_null(env->type_name); return 1;
     case 3: *out = ggx_value_bool(env->type && env->type->type.block_elems > 1); return 1;
-    case 4: *out = code_or_null(env->type ? env->type->gguf_file_type : GGX_NO_CODE); return 1;
-    case 5: *out = code_or_null(env->type ? env->type->ggml_file_type : GGX_NO_CODE); return 1;
+    case 4: *out = code_or_null(env->type ? env->type->file_type : GGX_NO_CODE); return 1;
+    case 5: *out = code_or_null(env->type ? env->type->legacy_file_type : GGX_NO_CODE); return 1;
     case 6: *out = text_or_null(env->version); return 1;
     default: return 0;
     }

@@ -175,8 +175,8 @@ typedef struct ggx_recipe_parser {
 
 ggx_origin ggx_parser_origin(const ggx_recipe_parser *parser, const ggx_json *json);
 /* An error at a value. */
-#define GGX_PARSER_FAIL(parser, json, ...)                                                                 \
-    ggx_origin_fail(&(ggx_origin){(parser)->file, (parser)->document, (json)}, GGX_WHOLE, (parser)->error, \
+#define GGX_PARSER_FAIL(parser, at_json, ...)                                                               \
+    ggx_origin_fail(&(ggx_origin){(parser)->file, (parser)->document, at_json}, GGX_WHOLE, (parser)->error, \
                     GGX_E_USAGE, __VA_ARGS__)
 ggx_status ggx_parser_words(const ggx_recipe_parser *parser, const ggx_json *object, const char *const *words,
                             const char *what);
@@ -222,9 +222,12 @@ typedef struct ggx_apply {
     uint64_t made_count, made_capacity;
     ggx_recipe_use *uses;
     uint64_t use_count, use_capacity;
-    uint32_t *claimed; /* for each source tensor: rule + 1 */
-    uint8_t *used;     /* for each source tensor */
-    uint64_t *taken;   /* for each rule */
+    uint32_t *claimed;  /* for each source tensor: rule + 1 */
+    uint8_t *used;      /* for each source tensor */
+    uint64_t *taken;    /* for each rule */
+    ggx_value *domains; /* for each rule, GGX_MAX_PLACEHOLDERS lists of its "for", computed when first needed */
+    uint64_t steps;     /* of matching */
+    ggx_str current;    /* the tensor being made, for messages */
     ggx_error *error;
 } ggx_apply;
 
@@ -237,9 +240,10 @@ ggx_status ggx_steps_run(ggx_apply *apply, const ggx_steps *steps, ggx_view *vie
 ggx_status ggx_steps_axis(ggx_eval *eval, const ggx_node *node, uint32_t rank, uint32_t *out);
 /* make.c: the outputs of one match of a rule. */
 ggx_status ggx_rule_make(ggx_apply *apply, uint32_t rule, uint64_t tensor, const ggx_match *match);
-ggx_status ggx_rule_make_const(ggx_apply *apply, uint32_t rule);
+ggx_status ggx_rule_make_const(ggx_apply *apply, uint32_t rule, const ggx_local *locals);
 ggx_status ggx_apply_use(ggx_apply *apply, uint64_t tensor, uint32_t rule, int dropped);
-ggx_status ggx_rule_within(ggx_apply *apply, const ggx_rule *rule, const ggx_local *locals, int *within);
+/* apply.c: the list of a rule's "for" number `domain`. */
+ggx_status ggx_apply_domain(ggx_apply *apply, uint32_t rule, uint32_t domain, ggx_value *out);
 /* Binds the match's placeholders; `space` has GGX_MAX_PLACEHOLDERS entries. */
 const ggx_local *ggx_match_bind(const ggx_pattern *pattern, const ggx_match *match, const ggx_local *outer,
                                 ggx_local *space);
@@ -247,7 +251,7 @@ const ggx_local *ggx_match_bind(const ggx_pattern *pattern, const ggx_match *mat
 ggx_status ggx_header_make(ggx_apply *apply, ggx_recipe_result *out);
 ggx_status ggx_order_outputs(ggx_apply *apply, ggx_recipe_result *out);
 ggx_status ggx_coverage_check(ggx_apply *apply);
-ggx_status ggx_grow(void **array, uint64_t *capacity, uint64_t count, uint64_t size, ggx_arena *arena,
-                    ggx_error *error);
+/* A copy of a view's error text at a place of the recipe, as a fault of the checkpoint. */
+ggx_status ggx_apply_view_fail(ggx_apply *apply, const ggx_origin *origin, ggx_status status, const ggx_error *inner);
 
 #endif

@@ -40,12 +40,13 @@ static ggx_status parse_values(const ggx_recipe_parser *parser, const ggx_json *
     for (const ggx_json *at = json->first; at && status == GGX_OK; at = at->next) {
         if (ggx_str_same(at->key, GGX_LIT("note"))) continue;
         ggx_named_value *value = &recipe->values[recipe->value_count++];
+        ggx_json key = {.line = at->key_line, .column = at->key_column};
         value->name = at->key;
         value->origin = ggx_parser_origin(parser, at);
         for (uint64_t i = 0; i < at->key.size; i++) {
             char c = at->key.data[i];
             if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (i && c >= '0' && c <= '9')))
-                return GGX_PARSER_FAIL(parser, &(ggx_json){.line = at->key_line, .column = at->key_column},
+                return GGX_PARSER_FAIL(parser, &key,
                                        "a value's name has letters, digits and '_' and begins with no digit");
         }
         status = ggx_parser_value(parser, at, &value->node);
@@ -122,18 +123,23 @@ static ggx_status read_file(ggx_arena *arena, const char *path, ggx_str *out, gg
                         : errno == EACCES ? GGX_E_DENIED
                                           : GGX_E_IO,
                         "recipe %s: %s", path, strerror(errno));
-    char *data = ggx_arena_alloc(arena, FILE_LIMIT + 1);
-    size_t size = data ? fread(data, 1, FILE_LIMIT + 1, file) : 0;
+    ggx_text text = {0};
+    char part[4096];
+    for (size_t n; (n = fread(part, 1, sizeof part, file)) > 0 && text.size <= FILE_LIMIT;)
+        ggx_text_bytes(&text, part, n);
     int failed = ferror(file);
     fclose(file);
-    if (!data) return ggx_fail(error, GGX_E_NOMEM, "no memory for recipe %s", path);
+    *out = ggx_arena_str(arena, (ggx_str){text.data, text.size});
+    int kept = !text.failed && out->data;
+    ggx_text_free(&text);
     if (failed) return ggx_fail(error, GGX_E_IO, "recipe %s cannot be read; is it a file?", path);
-    if (size > FILE_LIMIT) return ggx_fail(error, GGX_E_USAGE, "recipe %s has more than %u bytes", path, FILE_LIMIT);
-    *out = (ggx_str){data, size};
+    if (!kept) return ggx_fail(error, GGX_E_NOMEM, "no memory for recipe %s", path);
+    if (out->size > FILE_LIMIT)
+        return ggx_fail(error, GGX_E_USAGE, "recipe %s has more than %u bytes", path, FILE_LIMIT);
     return GGX_OK;
 }
 
-static ggx_status parse_file(ggx_arena *arena, ggx_str text, const char *path, const char *search, int depth,
+static ggx_status parse_file(ggx_arena *arena, ggx_str document, const char *path, const char *search, int depth,
                              ggx_recipe **out, ggx_error *error);
 
 static ggx_status load_base(ggx_arena *arena, const struct ggx_recipe *recipe, const char *search, int depth,
@@ -162,13 +168,14 @@ static ggx_status load_base(ggx_arena *arena, const struct ggx_recipe *recipe, c
     return status == GGX_OK ? parse_file(arena, text, path.data, search, depth + 1, base, error) : status;
 }
 
-static ggx_status parse_file(ggx_arena *arena, ggx_str text, const char *path, const char *search, int depth,
+/* `document` lies in the arena. */
+static ggx_status parse_file(ggx_arena *arena, ggx_str document, const char *path, const char *search, int depth,
                              ggx_recipe **out, ggx_error *error)
 {
-    ggx_str file = ggx_arena_str(arena, ggx_str_of(path)), document = ggx_arena_str(arena, text);
+    ggx_str file = ggx_arena_str(arena, ggx_str_of(path));
     struct ggx_recipe *recipe = ggx_arena_alloc(arena, sizeof *recipe);
     ggx_json *root;
-    if (!file.data || !document.data || !recipe) return ggx_fail(error, GGX_E_NOMEM, "no memory for recipe %s", path);
+    if (!file.data || !recipe) return ggx_fail(error, GGX_E_NOMEM, "no memory for recipe %s", path);
     ggx_recipe_parser parser = {arena, file.data, document, error};
     ggx_status status = ggx_json_parse(arena, document, file.data, &root, error);
     if (status == GGX_E_MALFORMED && error) error->status = GGX_E_USAGE; /* the recipe is at fault, not the model */
@@ -184,18 +191,26 @@ static ggx_status parse_file(ggx_arena *arena, ggx_str text, const char *path, c
     return status;
 }
 
+static ggx_status parse_checked(ggx_arena *arena, ggx_str document, const char *path, const char *search,
+                                ggx_recipe **out, ggx_error *error)
+{
+    ggx_status status = parse_file(arena, document, path, search, 0, out, error);
+    return status == GGX_OK ? ggx_recipe_check(*out, error) : status;
+}
+
 ggx_status ggx_recipe_parse(ggx_arena *arena, ggx_str text, const char *path, const char *search, ggx_recipe **out,
                             ggx_error *error)
 {
-    ggx_status status = parse_file(arena, text, path, search, 0, out, error);
-    return status == GGX_OK ? ggx_recipe_check(*out, error) : status;
+    ggx_str document = ggx_arena_str(arena, text);
+    if (!document.data) return ggx_fail(error, GGX_E_NOMEM, "no memory for recipe %s", path);
+    return parse_checked(arena, document, path, search, out, error);
 }
 
 ggx_status ggx_recipe_load(ggx_arena *arena, const char *path, const char *search, ggx_recipe **out, ggx_error *error)
 {
     ggx_str text;
     ggx_status status = read_file(arena, path, &text, error);
-    return status == GGX_OK ? ggx_recipe_parse(arena, text, path, search, out, error) : status;
+    return status == GGX_OK ? parse_checked(arena, text, path, search, out, error) : status;
 }
 
 const char *ggx_recipe_id(const ggx_recipe *recipe)

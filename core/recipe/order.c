@@ -1,0 +1,81 @@
+/* order.c - the order of the outputs, and that no two have the same name. */
+#include "base/text.h"
+#include "recipe/model.h"
+#include <ggx_sdk/error.h>
+#include <stdlib.h>
+
+typedef struct entry {
+    const ggx_made *made;
+    const struct ggx_recipe *recipe;
+} entry;
+
+static int by_size(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int by_source(const void *left, const void *right)
+{
+    const ggx_made *a = ((const entry *)left)->made, *b = ((const entry *)right)->made;
+    int order = by_size(a->position, b->position);
+    return order ? order : by_size(a->sequence, b->sequence);
+}
+
+/* Integers by value: canonical decimals, so the longer is the larger. */
+static int by_slot(const ggx_pattern *pattern, uint32_t slot, ggx_str a, ggx_str b)
+{
+    if (pattern->integer[slot] && a.size != b.size) return by_size(a.size, b.size);
+    return ggx_str_order(a, b);
+}
+
+static int by_recipe(const void *left, const void *right)
+{
+    const ggx_made *a = ((const entry *)left)->made, *b = ((const entry *)right)->made;
+    const ggx_rule *rules = ((const entry *)left)->recipe->rules, *ra = &rules[a->rule], *rb = &rules[b->rule];
+    int order = by_size(ra->group, rb->group);
+    const ggx_pattern *pa = ra->sources ? ra->sources[ra->leader].pattern : NULL,
+                      *pb = rb->sources ? rb->sources[rb->leader].pattern : NULL;
+    uint32_t shared = pa && pb ? (pa->slot_count < pb->slot_count ? pa->slot_count : pb->slot_count) : 0;
+    /* within a group, the placeholders that its rules have in common at their beginning */
+    for (uint32_t i = 0; i < shared && !order && ggx_str_same(pa->names[i], pb->names[i]); i++) {
+        if (ra->over.size && ggx_str_same(pa->names[i], ra->over)) continue;
+        order = by_slot(pa, i, a->match.slot[i], b->match.slot[i]);
+    }
+    if (!order) order = by_size(a->rule, b->rule);
+    return order ? order : by_size(a->sequence, b->sequence);
+}
+
+static int by_name(const void *left, const void *right)
+{
+    return ggx_str_order(((const entry *)left)->made->tensor.name, ((const entry *)right)->made->tensor.name);
+}
+
+static ggx_status check_names(ggx_apply *apply, entry *entries)
+{
+    qsort(entries, (size_t)apply->made_count, sizeof *entries, by_name);
+    for (uint64_t i = 1; i < apply->made_count; i++) {
+        const ggx_made *a = entries[i - 1].made, *b = entries[i].made;
+        if (!ggx_str_same(a->tensor.name, b->tensor.name)) continue;
+        const ggx_made *later = a->sequence > b->sequence ? a : b, *earlier = later == a ? b : a;
+        return ggx_origin_fail(&apply->recipe->rules[later->rule].outputs[later->into].origin, GGX_WHOLE, apply->error,
+                               GGX_E_MALFORMED, "two outputs are named '%.*s'; the other is made by line %u",
+                               GGX_STR_ARGS(b->tensor.name), earlier->tensor.rule_line);
+    }
+    return GGX_OK;
+}
+
+ggx_status ggx_order_outputs(ggx_apply *apply, ggx_recipe_result *out)
+{
+    entry *entries = ggx_arena_array(apply->arena, apply->made_count, sizeof *entries);
+    out->tensors = ggx_arena_array(apply->arena, apply->made_count, sizeof *out->tensors);
+    if (!entries || !out->tensors)
+        return ggx_fail(apply->error, GGX_E_NOMEM, "the recipe's outputs need too much memory");
+    for (uint64_t i = 0; i < apply->made_count; i++) entries[i] = (entry){&apply->made[i], apply->recipe};
+    ggx_status status = check_names(apply, entries);
+    if (status != GGX_OK) return status;
+    qsort(entries, (size_t)apply->made_count, sizeof *entries,
+          apply->profile && apply->profile->order == 2 ? by_recipe : by_source);
+    for (uint64_t i = 0; i < apply->made_count; i++) out->tensors[i] = entries[i].made->tensor;
+    out->tensor_count = apply->made_count;
+    return GGX_OK;
+}
