@@ -36,7 +36,7 @@ static ggx_status tell_writer(ggx_plan *plan, ggx_error *error)
                               .rank = t->view.rank,
                               .name = t->name,
                               .type = t->type,
-                              .ggml_code = t->ggml_code,
+                              .type_code = t->type_code,
                               .nbytes = t->nbytes};
         memcpy(out.shape, t->view.shape, sizeof out.shape);
         status = w->tensor(self, &out, error);

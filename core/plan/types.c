@@ -127,7 +127,7 @@ static ggx_status choose_encoder(choice *c, const ggx_quant *quant)
     ggx_plan_tensor *to = c->to;
     to->quant = quant;
     to->type = quant ? quant->type : ggx_type_make("f32", 1, 4);
-    to->ggml_code = quant ? quant->ggml_code : GGX_NO_CODE;
+    to->type_code = quant ? quant->type_code : GGX_NO_CODE;
     if (!quant) return GGX_OK;
     if (quant->imatrix == GGX_IMATRIX_NEEDS)
         return ggx_fail(c->error, GGX_E_USAGE,
@@ -174,10 +174,10 @@ static ggx_status copy_as_is(choice *c)
     const ggx_quant *quant;
     to->mode = GGX_MODE_COPY;
     to->type = to->view.type;
-    to->ggml_code = GGX_NO_CODE;
+    to->type_code = GGX_NO_CODE;
     to->decode = NULL;
     if (ggx_registry_quant(c->registry, ggx_str_of(to->type.name), &quant, NULL) == GGX_OK)
-        to->ggml_code = quant->ggml_code;
+        to->type_code = quant->type_code;
     return GGX_OK;
 }
 

@@ -35,7 +35,7 @@ CALL(has)
 CALL(shape)
 {
     UNUSED_CALL;
-    const ggx_tensor *tensor;
+    const ggx_tensor *tensor = NULL;
     ggx_value *items;
     ggx_status status = find_tensor(eval, node, args, &tensor);
     if (status != GGX_OK || !tensor) return status;
@@ -49,7 +49,7 @@ CALL(shape)
 CALL(dtype)
 {
     UNUSED_CALL;
-    const ggx_tensor *tensor;
+    const ggx_tensor *tensor = NULL;
     ggx_status status = find_tensor(eval, node, args, &tensor);
     if (status == GGX_OK && tensor) *out = ggx_value_text(ggx_str_of(tensor->type.name));
     return status;
@@ -76,7 +76,7 @@ CALL(tensors)
 CALL(tied)
 {
     UNUSED_CALL;
-    const ggx_tensor *a, *b;
+    const ggx_tensor *a = NULL, *b = NULL;
     ggx_status status = find_tensor(eval, node, &args[0], &a);
     if (status == GGX_OK) status = find_tensor(eval, node, &args[1], &b);
     if (status == GGX_OK)
@@ -170,7 +170,7 @@ CALL(peek)
 {
     UNUSED_CALL;
     const ggx_checkpoint *c = eval->env->checkpoint;
-    const ggx_tensor *t;
+    const ggx_tensor *t = NULL;
     ggx_status status = find_tensor(eval, node, args, &t);
     if (status != GGX_OK) return status;
     if (!t) return GGX_NODE_FAIL(eval, node, "there is no tensor '%.*s' to peek into", GGX_STR_ARGS(args->text));

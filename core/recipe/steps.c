@@ -132,7 +132,7 @@ static ggx_status split_bounds(ggx_apply *apply, const ggx_step *step, uint64_t 
 
 static ggx_status along(ggx_apply *apply, const ggx_step *step, ggx_view *view, ggx_error *inner)
 {
-    uint32_t axis;
+    uint32_t axis = 0;
     ggx_status status = ggx_steps_axis(apply->eval, step->axis, view->rank, &axis);
     if (status != GGX_OK) return status;
     uint64_t start = 0, stop = view->shape[axis];
@@ -154,7 +154,7 @@ static ggx_status along(ggx_apply *apply, const ggx_step *step, ggx_view *view, 
 
 static ggx_status axes(ggx_apply *apply, const ggx_step *step, ggx_view *view, ggx_error *inner)
 {
-    uint32_t axis;
+    uint32_t axis = 0;
     if (!step->value) return ggx_view_squeeze(apply->arena, view, inner);
     ggx_status status = ggx_steps_axis(apply->eval, step->value, view->rank + (step->kind == GGX_DO_UNSQUEEZE), &axis);
     if (status != GGX_OK) return status;

@@ -24,7 +24,7 @@ typedef struct ggx_out_tensor {
     uint32_t rank;        /* 0..GGX_MAX_RANK */
     ggx_str name;
     ggx_type type;                /* element type in the output */
-    int32_t ggml_code;            /* ggml's number for the type, from the plugin that made it, or GGX_NO_CODE */
+    int32_t type_code;            /* ggml's number for the type, from the plugin that made it, or GGX_NO_CODE */
     uint32_t reserved;            /* 0 */
     uint64_t shape[GGX_MAX_RANK]; /* elements, slowest axis first; the last axis is whole blocks */
     uint64_t nbytes;              /* payload bytes: elements / block_elems * block_bytes */

@@ -294,7 +294,7 @@ static void quant_good(check *c, const void *vtable, const manifest_offer *o)
     if (v->imatrix > GGX_IMATRIX_NEEDS) check_fail(c, "imatrix: found %u, expected 0 to 2", v->imatrix);
     if (v->flags & ~(GGX_QUANT_LOSSY | GGX_QUANT_WHOLE_ROW | GGX_QUANT_FLOAT))
         check_fail(c, "flags: found %#x, with unknown bits", v->flags);
-    if (v->ggml_code < -1 || v->gguf_file_type < -1 || v->ggml_file_type < -1)
+    if (v->type_code < -1 || v->file_type < -1 || v->legacy_file_type < -1)
         check_fail(c, "codes: expected -1 (none) or a number from 0 up");
     words_good(c, "fallback", v->fallback);
     if (!v->kernels) {

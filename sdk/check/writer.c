@@ -159,7 +159,7 @@ static void writing_close(writing *w, check *c)
 static ggx_out_tensor make_tensor(const char *name, size_t type, uint32_t rank, const uint64_t *shape)
 {
     ggx_out_tensor t = {
-        .struct_size = sizeof t, .rank = rank, .name = {name, strlen(name)}, .ggml_code = types[type].code};
+        .struct_size = sizeof t, .rank = rank, .name = {name, strlen(name)}, .type_code = types[type].code};
     uint64_t elems = 1;
     t.type = ggx_type_make(types[type].name, types[type].elems, types[type].bytes);
     for (uint32_t i = 0; i < rank; i++) {

@@ -115,9 +115,9 @@ static const ggx_kernels kernels = {
     .struct_size = sizeof kernels, .type = "b8", .quantize = bad_quantize, .dequantize = bad_dequantize};
 static const ggx_quant quant = {.struct_size = sizeof quant,
                                 .type = {"b8", 8, 32},
-                                .ggml_code = GGX_NO_CODE,
-                                .gguf_file_type = GGX_NO_CODE,
-                                .ggml_file_type = GGX_NO_CODE,
+                                .type_code = GGX_NO_CODE,
+                                .file_type = GGX_NO_CODE,
+                                .legacy_file_type = GGX_NO_CODE,
                                 .kernels = &kernels,
                                 .scratch = bad_scratch};
 

@@ -90,7 +90,7 @@ static ggx_status drive_tensor(writer_harness *h, script *in, ggx_error *error)
     memcpy(t.type.name, take(in, sizeof t.type.name), sizeof t.type.name);
     t.type.block_elems = take_u32(in);
     t.type.block_bytes = take_u32(in);
-    t.ggml_code = (int32_t)take_u32(in);
+    t.type_code = (int32_t)take_u32(in);
     t.rank = take_u32(in);
     for (uint32_t i = 0; i < t.rank; i++) {
         uint64_t axis = take_u64(in);

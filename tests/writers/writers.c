@@ -28,7 +28,7 @@ static ggx_str str(const char *text)
 
 static ggx_out_tensor make(const char *name, const char *type, uint32_t elems, uint32_t bytes, uint32_t rank, ...)
 {
-    ggx_out_tensor t = {.struct_size = sizeof t, .rank = rank, .name = str(name), .ggml_code = GGX_NO_CODE};
+    ggx_out_tensor t = {.struct_size = sizeof t, .rank = rank, .name = str(name), .type_code = GGX_NO_CODE};
     uint64_t total = 1;
     va_list axes;
     strncpy(t.type.name, type, sizeof t.type.name - 1);
@@ -197,16 +197,16 @@ static void a_type_number_of_another_block_is_refused(void **state)
 {
     (void)state;
     ggx_out_tensor t = make("t", "q4_0", 32, 18, 1, 64u);
-    t.ggml_code = 8; /* q8_0: 34 bytes */
+    t.type_code = 8; /* q8_0: 34 bytes */
     refuse(GGUF, &t, GGX_E_UNSUPPORTED, "34");
     refuse(GGML, &t, GGX_E_UNSUPPORTED, "34");
-    t.ggml_code = -7;
+    t.type_code = -7;
     refuse(GGUF, &t, GGX_E_UNSUPPORTED, "no number");
     for (size_t which = GGUF; which <= GGML; which++) { /* a third party's type, which no table knows */
         writer_harness h;
         ggx_error error;
         ggx_out_tensor own = make("t", "mine_3", 16, 7, 1, 32u);
-        own.ggml_code = 1003;
+        own.type_code = 1003;
         begin(&h, which);
         assert_int_equal(writer_harness_tensor(&h, &own, zeros, &error), GGX_OK);
         assert_int_equal(writer_harness_finish(&h, &error), GGX_OK);

@@ -49,10 +49,10 @@ typedef struct ggx_quant {
     uint32_t struct_size; /* bytes */
     uint32_t flags;       /* GGX_QUANT_* */
     ggx_type type;
-    int32_t ggml_code;      /* ggml_type, the number of the type in GGUF and .bin tensor records; GGX_NO_CODE: none */
-    int32_t gguf_file_type; /* llama_ftype of a file mostly of this type (general.file_type); GGX_NO_CODE: none */
-    int32_t ggml_file_type; /* ggml_ftype, the same for the legacy .bin header; GGX_NO_CODE: none */
-    uint32_t imatrix;       /* GGX_IMATRIX_* */
+    int32_t type_code;        /* ggml_type, the number of the type in GGUF and .bin tensor records; GGX_NO_CODE: none */
+    int32_t file_type;        /* llama_ftype of a file mostly of this type (general.file_type); GGX_NO_CODE: none */
+    int32_t legacy_file_type; /* ggml_ftype, the same for the legacy .bin header; GGX_NO_CODE: none */
+    uint32_t imatrix;         /* GGX_IMATRIX_* */
     const char *const
         *fallback; /* NUL-terminated type names, ended by NULL: tried in order for rows that no block divides */
     const ggx_kernels *kernels; /* portable C */

@@ -22,17 +22,19 @@ GGX_STATIC_ASSERT(sizeof(block_nvfp4) == 36, "nvfp4: 36 bytes for 64 elements");
 /* The sixteen E2M1 values, doubled: integers. The scales are halved to match. */
 static const int8_t values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
+#define RUN 16 /* elements taken at a time: a constant, so that compilers make vectors of them */
+
 /* Of each element the value nearest to it, the first of equally near ones. */
-static void pick_values(const float *x, int n, float scale, uint8_t *picked)
+static void pick_values(const float *x, float scale, uint8_t *picked)
 {
-    float errors[BLOCK_MX];
-    for (int i = 0; i < n; i++) {
+    float errors[RUN];
+    for (int i = 0; i < RUN; i++) {
         errors[i] = fabsf((float)values[0] * scale - x[i]);
         picked[i] = 0;
     }
     for (uint8_t v = 1; v < 16; v++) {
         float value = (float)values[v] * scale;
-        for (int i = 0; i < n; i++) {
+        for (int i = 0; i < RUN; i++) {
             float error = fabsf(value - x[i]);
             picked[i] = error < errors[i] ? v : picked[i];
             errors[i] = error < errors[i] ? error : errors[i];
@@ -85,7 +87,7 @@ void ggx_quantize_mxfp4(const float *in, void *out, uint64_t rows, uint64_t cols
         /* the exponent that brings the magnitude to E2M1's last binade, 4 to 6; too small wraps, infinite gives 0 */
         to->e = 0;
         if (magnitude > 0 && magnitude < INFINITY) to->e = (uint8_t)(floor_log2(magnitude) - 2 + 127);
-        pick_values(in, BLOCK_MX, decode_e8m0_half(to->e), picked);
+        for (int i = 0; i < BLOCK_MX; i += RUN) pick_values(in + i, decode_e8m0_half(to->e), picked + i);
         pack_nibbles(to->qs, picked, BLOCK_MX);
     }
 }
@@ -131,7 +133,7 @@ void ggx_quantize_nvfp4(const float *in, void *out, uint64_t rows, uint64_t cols
         for (int s = 0; s < BLOCK_NV / SUB_NV; s++, in += SUB_NV) {
             uint8_t picked[SUB_NV];
             to->d[s] = encode_e4m3(find_magnitude(in, SUB_NV) / 6);
-            pick_values(in, SUB_NV, decode_e4m3_half(to->d[s]), picked);
+            pick_values(in, decode_e4m3_half(to->d[s]), picked);
             pack_nibbles(to->qs + s * SUB_NV / 2, picked, SUB_NV);
         }
 }

@@ -10,7 +10,7 @@ static const ggx_kernels kernels_q2_k = GGX_PORTABLE(q2_k), kernels_q3_k = GGX_P
 static const char *const to_q4_0[] = {"q4_0", "f16", NULL}, *const to_q5_0[] = {"q5_0", "f16", NULL},
                          *const to_q5_1[] = {"q5_1", "f16", NULL}, *const to_q8_0[] = {"q8_0", "f16", NULL};
 
-/* gguf_file_type is that of the mixture which llama-quantize means by the type's bare name. */
+/* file_type is that of the mixture which llama-quantize means by the type's bare name. */
 static const ggx_quant quants[] = {
     GGX_QUANT(q2_k, GGX_QUANT_LOSSY, GGX_IMATRIX_USES, SUPER, 84, 10, 10, 10, to_q4_0),
     GGX_QUANT(q3_k, GGX_QUANT_LOSSY, GGX_IMATRIX_USES, SUPER, 110, 11, 12, 11, to_q4_0),

@@ -34,8 +34,8 @@ static inline ggx_status ggx_out_tensor_ggml_code(const ggx_out_tensor *t, const
                                                   ggx_error *error)
 {
     const ggx_ggml_type *known =
-        t->ggml_code == GGX_NO_CODE ? ggx_ggml_type_by_name(t->type.name) : ggx_ggml_type_by_code(t->ggml_code);
-    if (t->ggml_code < 0 && !known)
+        t->type_code == GGX_NO_CODE ? ggx_ggml_type_by_name(t->type.name) : ggx_ggml_type_by_code(t->type_code);
+    if (t->type_code < 0 && !known)
         return ggx_fail(error, GGX_E_UNSUPPORTED,
                         "tensor '%.*s' has type %.15s, for which %s has no number; choose another with --type",
                         GGX_STR_ARGS(t->name), t->type.name, format);
@@ -44,7 +44,7 @@ static inline ggx_status ggx_out_tensor_ggml_code(const ggx_out_tensor *t, const
                         "tensor '%.*s': type %.15s has blocks of %u elements in %u bytes, ggml's type %d has %u in %u",
                         GGX_STR_ARGS(t->name), t->type.name, t->type.block_elems, t->type.block_bytes, (int)known->code,
                         known->block_elems, known->block_bytes);
-    *code = t->ggml_code == GGX_NO_CODE ? known->code : t->ggml_code;
+    *code = t->type_code == GGX_NO_CODE ? known->code : t->type_code;
     return GGX_OK;
 }
 

@@ -62,9 +62,9 @@ static const ggx_kernels portable = {
     .struct_size = sizeof(ggx_kernels), .type = "s8_t", .quantize = quantize, .dequantize = dequantize};
 static const ggx_quant quant = {.struct_size = sizeof(ggx_quant),
                                 .type = {"s8_t", 1, UNLESS(FAULT_BLOCK, 1, 2)},
-                                .ggml_code = GGX_NO_CODE,
-                                .gguf_file_type = GGX_NO_CODE,
-                                .ggml_file_type = GGX_NO_CODE,
+                                .type_code = GGX_NO_CODE,
+                                .file_type = GGX_NO_CODE,
+                                .legacy_file_type = GGX_NO_CODE,
                                 .kernels = &portable};
 
 /* The faster ones can only quantize, and every CPU can run them. */
