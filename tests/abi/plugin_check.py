@@ -12,7 +12,7 @@ from bad_plugins import READER, WRITER
 READER_FAULTS = {
     "ID_LIES": "id: found reader-other, expected reader-bad",
     "NO_SYMBOL": "symbol: found none, expected ggx_plugin_1",
-    "TWO_SYMBOLS": "symbols: found 2, with bad_extra",
+    "TWO_SYMBOLS": "expected ggx_plugin_1 alone",
     "SMALL_ENVELOPE": "struct_size: found 16, expected at least 40",
     "SMALL_TABLE": "struct_size: found 40, expected at least 80",
     "NULL_TABLE": "provides[0]",
