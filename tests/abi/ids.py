@@ -43,7 +43,14 @@ def defines(header):
     for match in re.finditer(r"^#define (GGX_\w+)[ \t]+([^\n]*?)[ \t]*(?:/\*(.*?)\*/)?[ \t]*$", text, flags=re.M | re.S):
         name, value, comment = match.groups()
         if "\n" not in value:
-            yield name, value.strip("() "), " ".join((comment or "").split())
+            yield name, value.strip("() "), " ".join((comment or explained(text, name)).split())
+
+
+def explained(text, name):
+    """What a list in a comment says of the last word of the name: " *  RAW  they lie …", to the next word or the end."""
+    word = name.rpartition("_")[2]
+    match = re.search(r"^ \*  %s {2,}(.*?)(?=\n \*  [A-Z]{2,} |\*/)" % word, text, flags=re.M | re.S)
+    return re.sub(r"\n \*\s+", " ", match.group(1)) if match else ""
 
 
 def headers():
