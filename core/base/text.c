@@ -163,6 +163,22 @@ static uint64_t utf8_length(const uint8_t *s, uint64_t left)
     return n;
 }
 
+void ggx_text_shown(ggx_text *text, ggx_str value)
+{
+    for (uint64_t i = 0; i < value.size;) {
+        const uint8_t *at = (const uint8_t *)value.data + i;
+        uint64_t n = utf8_length(at, value.size - i);
+        int control = at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && n && at[1] < 0xa0); /* U+0080 to U+009F too */
+        if (n && !control) {
+            ggx_text_bytes(text, at, n);
+        } else {
+            n = n ? n : 1;
+            for (uint64_t k = 0; k < n; k++) ggx_text_format(text, "\\x%02x", at[k]);
+        }
+        i += n;
+    }
+}
+
 void ggx_text_json(ggx_text *text, ggx_str value)
 {
     ggx_text_bytes(text, "\"", 1);

@@ -1,8 +1,150 @@
-/* The ggx program: hands the command line to its verb. */
+/* The ggx program: finds the verb, reads its arguments, runs it. */
+#include "cli/report.h"
+#include "cli/verbs.h"
+#include <ggx_sdk/error.h>
+#include <signal.h>
 #include <stdio.h>
 
-int main(void)
+typedef struct verb {
+    uint32_t bit;
+    const char *name, *operands, *help;
+    int (*run)(ggx_cli *cli);
+    uint32_t fewest, most; /* operands */
+} verb;
+
+/* The first is meant when no verb is given. */
+static const verb verbs[] = {
+    {GGX_VERB_PLUGINS, "plugins", "[NAME…]", "list plugins; of those named, show the options", ggx_verb_plugins, 0,
+     1000},
+    {GGX_VERB_TYPES, "types", "", "list the types that weights can be written as", ggx_verb_types, 0, 0},
+    {GGX_VERB_VERSION, "version", "", "print the version", ggx_verb_version, 0, 0},
+    {GGX_VERB_HELP, "help", "[VERB]", "print help", ggx_verb_help, 0, 1},
+};
+#define VERBS (sizeof verbs / sizeof verbs[0])
+
+static volatile int32_t canceled; /* the signal handler's */
+
+static void cancel(int signal_number)
 {
-    puts("ggx");
-    return 0;
+    (void)signal_number;
+    canceled = 1;
+}
+
+/* The first signal asks the run to stop, the second ends the process. SIGXFSZ would end it where a full disk is an error. */
+static void set_signals(void)
+{
+    struct sigaction stop = {.sa_handler = cancel, .sa_flags = (int)SA_RESETHAND}, ignore = {.sa_handler = SIG_IGN};
+    sigemptyset(&stop.sa_mask);
+    sigemptyset(&ignore.sa_mask);
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);
+}
+
+ggx_status ggx_cli_registry(const ggx_cli *cli, ggx_registry *registry, ggx_error *error)
+{
+    const ggx_registry_config config = {.plugin_path = cli->arguments.plugin_path,
+                                        .user_plugins = cli->arguments.user_plugins,
+                                        .cpu_mask = cli->arguments.cpu_mask,
+                                        .run = &cli->run};
+    return ggx_registry_open(registry, &config, error);
+}
+
+static const verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < VERBS; i++)
+        if (!strcmp(verbs[i].name, name)) return &verbs[i];
+    return NULL;
+}
+
+static void print_verb_help(const verb *v, ggx_text *out)
+{
+    ggx_text_format(out, "ggx %s: %s\n\nUsage: ggx %s [OPTION…]%s%s\n\n", v->name, v->help, v->name,
+                    *v->operands ? " " : "", v->operands);
+    ggx_options_help(v->bit, out);
+}
+
+static void print_help(ggx_text *out)
+{
+    ggx_text_format(out, "ggx converts published model weights into the files that ggml programs load.\n\n"
+                         "Usage: ggx [VERB] [OPTION…] …\n\n");
+    for (size_t i = 0; i < VERBS; i++) ggx_text_format(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+    ggx_text_format(out, "\nWithout a verb, %s is meant. ggx VERB --help lists the options of a verb.\n",
+                    verbs[0].name);
+}
+
+int ggx_verb_help(ggx_cli *cli)
+{
+    const char *name = cli->arguments.operand_count ? cli->arguments.operands[0] : NULL;
+    const verb *v = name ? find_verb(name) : NULL;
+    ggx_text out = {0};
+    ggx_error error;
+    if (name && !v) {
+        ggx_fail(&error, GGX_E_USAGE, "there is no verb %.80s; ggx help lists them", name);
+        return ggx_report_error(&error, NULL);
+    }
+    if (v)
+        print_verb_help(v, &out);
+    else
+        print_help(&out);
+    return ggx_report_result(&out);
+}
+
+int ggx_verb_version(ggx_cli *cli)
+{
+    ggx_text out = {0};
+    ggx_text_format(&out, cli->arguments.json ? "{\"version\": \"%s\"}\n" : "ggx %s\n", GGX_VERSION);
+    return ggx_report_result(&out);
+}
+
+/* The first word when it is a verb, else the first of the table. */
+static const verb *choose_verb(int count, char **words)
+{
+    if (count < 1 || !strcmp(words[0], "--help") || !strcmp(words[0], "-h")) return find_verb("help");
+    if (!strcmp(words[0], "--version")) return find_verb("version");
+    const verb *named = find_verb(words[0]);
+    return named ? named : &verbs[0];
+}
+
+static ggx_status check_operands(const verb *v, const ggx_arguments *arguments, ggx_error *error)
+{
+    if (arguments->help || (arguments->operand_count >= v->fewest && arguments->operand_count <= v->most))
+        return GGX_OK;
+    if (arguments->operand_count < v->fewest)
+        return ggx_fail(error, GGX_E_USAGE, "ggx %s needs %s; see ggx %s --help", v->name, v->operands, v->name);
+    return ggx_fail(error, GGX_E_USAGE, "ggx %s does not take '%.80s'; see ggx %s --help", v->name,
+                    arguments->operands[v->most], v->name);
+}
+
+static int run_verb(const verb *v, ggx_cli *cli)
+{
+    ggx_text out = {0};
+    if (cli->arguments.help && v->bit != GGX_VERB_HELP) {
+        print_verb_help(v, &out);
+        return ggx_report_result(&out);
+    }
+    ggx_progress_open(&cli->progress, cli->arguments.quiet, cli->arguments.verbose);
+    cli->run = (ggx_run){&canceled, ggx_progress_log, ggx_progress_update, &cli->progress};
+    int code = v->run(cli);
+    ggx_progress_close(&cli->progress);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    ggx_cli cli;
+    ggx_error error = {0};
+    int count = argc > 1 ? argc - 1 : 0;
+    char **words = argv + 1;
+    const verb *v = choose_verb(count, words);
+    if (count && (!strcmp(words[0], v->name) || v->bit == GGX_VERB_VERSION || v->bit == GGX_VERB_HELP)) {
+        words++;
+        count--;
+    }
+    set_signals();
+    ggx_status status = ggx_arguments_parse(&cli.arguments, v->bit, count, words, &error);
+    if (status == GGX_OK) status = check_operands(v, &cli.arguments, &error);
+    int code = status == GGX_OK ? run_verb(v, &cli) : ggx_report_error(&error, NULL);
+    ggx_arguments_free(&cli.arguments);
+    return code;
 }

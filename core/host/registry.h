@@ -53,7 +53,7 @@ typedef struct ggx_plugin_entry {
 } ggx_plugin_entry;
 
 typedef struct ggx_plugin_directory {
-    const char *path;   /* "dir/" */
+    const char *path;   /* without a slash at its end */
     const char *origin; /* "option", "environment", "user", "system" */
     uint32_t state;     /* GGX_STATE_SEARCHED, _MISSING, _REFUSED */
     const char *why;    /* the refusal, or "" */

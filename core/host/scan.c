@@ -96,7 +96,7 @@ static void check_so(ggx_registry *registry, ggx_plugin_entry *entry)
 static void read_pair(ggx_registry *registry, const char *directory, const pair *files, ggx_plugin_entry *entry)
 {
     ggx_arena *arena = &registry->arena;
-    const char *json = ggx_arena_format(arena, "%s" PREFIX "%s.json", directory, entry->id).data;
+    const char *json = ggx_arena_format(arena, "%s/" PREFIX "%s.json", directory, entry->id).data;
     if (!files->json) {
         ggx_entry_refuse(entry,
                          ggx_refusal_make(arena, entry->path,
@@ -156,7 +156,7 @@ static ggx_status add_pair(ggx_registry *registry, const ggx_plugin_directory *d
     *entry =
         (ggx_plugin_entry){.version = "", .license = "", .description = "", .why = "", .origin = directory->origin};
     entry->id = ggx_arena_str(arena, ggx_str_of(files->id)).data;
-    entry->path = ggx_arena_format(arena, "%s" PREFIX "%s.so", directory->path, files->id).data;
+    entry->path = ggx_arena_format(arena, "%s/" PREFIX "%s.so", directory->path, files->id).data;
     if (!entry->id || !entry->path) return no_memory(error);
     read_pair(registry, directory->path, files, entry);
     if (entry->state != GGX_STATE_REFUSED) mark_shadowed(registry, entry);
@@ -216,9 +216,7 @@ static ggx_status add_directory(ggx_registry *registry, ggx_str path, const char
     ggx_plugin_directory added = {.origin = origin, .why = ""};
     if (!path.size) return GGX_OK;
     while (path.size > 1 && path.data[path.size - 1] == '/') path.size--;
-    added.path = ggx_arena_format(&registry->arena, "%.*s%s", (int)path.size, path.data,
-                                  ggx_str_same(path, GGX_LIT("/")) ? "" : "/")
-                     .data;
+    added.path = ggx_arena_str(&registry->arena, path).data;
     if (!added.path) return no_memory(error);
     for (uint32_t i = 0; i < registry->directory_count; i++)
         if (!strcmp(directories[i].path, added.path)) return GGX_OK;

@@ -84,6 +84,15 @@ static void json_strings_are_valid_for_any_bytes(void **unused)
     assert_null(text.data);
 }
 
+static void shown_text_cannot_command_a_terminal(void **unused)
+{
+    (void)unused;
+    ggx_text text = {0};
+    ggx_text_shown(&text, GGX_LIT("a\x1b[31m\n\xc3\xa9\xff\x7f\xc2\x9b\xe2\x82"));
+    assert_string_equal(text.data, "a\\x1b[31m\\x0a\xc3\xa9\\xff\\x7f\\xc2\\x9b\\xe2\\x82");
+    ggx_text_free(&text);
+}
+
 static void text_grows(void **unused)
 {
     (void)unused;
@@ -107,6 +116,7 @@ int main(void)
         cmocka_unit_test(integers_are_whole_and_fit),
         cmocka_unit_test(bytes_take_suffixes),
         cmocka_unit_test(json_strings_are_valid_for_any_bytes),
+        cmocka_unit_test(shown_text_cannot_command_a_terminal),
         cmocka_unit_test(text_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,293 @@
+/* options.c - the table of options, and what reads it. */
+#include "cli/options.h"
+#include <ggx_sdk/error.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define MAKES_PLAN (GGX_VERB_CONVERT | GGX_VERB_PLAN)
+#define MAKES_RESULT (MAKES_PLAN | GGX_VERB_RECIPES)
+#define OPENS_MODEL (MAKES_RESULT | GGX_VERB_INSPECT)
+#define LOADS_PLUGINS (OPENS_MODEL | GGX_VERB_PLUGINS | GGX_VERB_TYPES)
+#define EVERY_VERB UINT32_MAX
+
+#define DEFAULT_MEMORY (64u << 20)
+#define THREADS_MAX 1024
+#define PARTS_MAX 1000000
+
+typedef struct option option;
+typedef ggx_status read_value(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error);
+
+struct option {
+    const char *name; /* without the dashes */
+    char letter;      /* short form, or 0 */
+    uint32_t verbs;   /* GGX_VERB_* that take it */
+    const char *argument, *help;
+    read_value *read;
+    size_t field; /* offset in ggx_arguments */
+};
+
+static read_value read_flag, read_text, read_directory, read_setting, read_override, read_bytes, read_threads,
+    read_part;
+
+#define FIELD(name) offsetof(ggx_arguments, name)
+static const option options[] = {
+    {"output", 'o', MAKES_PLAN, "FILE", "the file to make", read_text, FIELD(output)},
+    {"reader", 0, OPENS_MODEL, "NAME", "the source's format, if its bytes do not tell", read_text, FIELD(reader)},
+    {"writer", 0, MAKES_RESULT, "NAME[-TYPE]", "the output's format; else its name decides", read_text, FIELD(writer)},
+    {"type", 0, MAKES_RESULT, "TYPE", "the weights' type in the output (ggx types)", read_text, FIELD(type)},
+    {"tensor-type", 0, MAKES_RESULT, "GLOB=TYPE", "another type for tensors of that name; repeatable", read_override,
+     0},
+    {"pure", 0, MAKES_RESULT, NULL, "--type for the matrices that a recipe excepts, too", read_flag, FIELD(pure)},
+    {"recipe", 0, MAKES_RESULT, "NAME|FILE|none", "how tensors are named and arranged; else what fits", read_text,
+     FIELD(recipe)},
+    {NULL, 'O', OPENS_MODEL, "NAME=VALUE", "an option of a reader or writer (ggx plugins NAME)", read_setting, 0},
+    {"memory", 0, MAKES_PLAN, "BYTES", "for tensors in work, as 64M or 2G; 64M if not given", read_bytes,
+     FIELD(memory)},
+    {"threads", 0, MAKES_PLAN, "N", "else one for each CPU", read_threads, FIELD(threads)},
+    {"part", 0, MAKES_PLAN, "I/N", "do only part I (from 0) of N; then ggx finish", read_part, 0},
+    {"sync", 0, GGX_VERB_CONVERT, "BYTES", "make progress last after so many bytes", read_bytes, FIELD(sync_bytes)},
+    {"tensor", 0, GGX_VERB_INSPECT, "NAME", "show this tensor", read_text, FIELD(tensor)},
+    {"stats", 0, GGX_VERB_INSPECT, NULL, "with minimum, maximum and mean of the elements", read_flag, FIELD(stats)},
+    {"check", 0, GGX_VERB_PLUGINS, NULL, "load all plugins, too; exit code 10 if one is refused", read_flag,
+     FIELD(check)},
+    {"cpu", 0, LOADS_PLUGINS, "LIST", "CPU features that may be used, as avx2,f16c; portable: none", read_text,
+     FIELD(cpu_mask)},
+    {"plugin-path", 0, LOADS_PLUGINS, "DIR", "look for plugins there first; repeatable", read_directory, 0},
+    {"user-plugins", 0, LOADS_PLUGINS, NULL, "look for plugins in ~/.local/lib/ggx, too", read_flag,
+     FIELD(user_plugins)},
+    {"json", 0, EVERY_VERB & ~GGX_VERB_HELP, NULL, "print JSON", read_flag, FIELD(json)},
+    {"quiet", 'q', EVERY_VERB, NULL, "print only errors and results", read_flag, FIELD(quiet)},
+    {"verbose", 'v', EVERY_VERB, NULL, "print more on what is done", read_flag, FIELD(verbose)},
+    {"help", 'h', EVERY_VERB, NULL, "print this", read_flag, FIELD(help)},
+};
+#define OPTIONS (sizeof options / sizeof options[0])
+
+static void *field_of(ggx_arguments *arguments, const option *o)
+{
+    return (char *)arguments + o->field;
+}
+
+static ggx_status refuse(const option *o, const char *value, const char *expected, ggx_error *error)
+{
+    if (o->name) return ggx_fail(error, GGX_E_USAGE, "--%s %.80s: expected %s", o->name, value, expected);
+    return ggx_fail(error, GGX_E_USAGE, "-%c %.80s: expected %s", o->letter, value, expected);
+}
+
+static ggx_status read_flag(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    (void)value, (void)error;
+    *(int32_t *)field_of(arguments, o) = 1;
+    return GGX_OK;
+}
+
+static ggx_status read_text(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    if (!*value) return refuse(o, value, "a value that is not empty", error);
+    *(const char **)field_of(arguments, o) = value;
+    return GGX_OK;
+}
+
+static ggx_status read_directory(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    (void)o, (void)error;
+    arguments->plugin_path[arguments->plugin_path_count++] = value;
+    return GGX_OK;
+}
+
+static ggx_status read_setting(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    const char *equals = strchr(value, '=');
+    size_t size = equals ? (size_t)(equals - value) : strlen(value);
+    if (!size) return refuse(o, value, "NAME=VALUE", error);
+    const char *name = ggx_arena_str(&arguments->arena, (ggx_str){value, size}).data;
+    if (!name) return ggx_fail(error, GGX_E_NOMEM, "no memory for the command line");
+    arguments->settings[arguments->setting_count++] = (ggx_setting){name, equals ? equals + 1 : NULL, 0};
+    return GGX_OK;
+}
+
+static ggx_status read_override(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    const char *equals = strrchr(value, '='); /* names may hold one, types do not */
+    if (!equals || equals == value || !equals[1]) return refuse(o, value, "GLOB=TYPE", error);
+    arguments->overrides[arguments->override_count++] =
+        (ggx_type_override){{value, (uint64_t)(equals - value)}, ggx_str_of(equals + 1)};
+    return GGX_OK;
+}
+
+static ggx_status read_bytes(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    uint64_t *field = field_of(arguments, o);
+    if (!ggx_str_bytes(ggx_str_of(value), field) || !*field)
+        return refuse(o, value, "a number of bytes, as 512K, 64M or 1.5G", error);
+    return GGX_OK;
+}
+
+static ggx_status read_threads(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    int64_t n;
+    if (!ggx_str_int(ggx_str_of(value), &n) || n < 1 || n > THREADS_MAX)
+        return refuse(o, value, "a number from 1 to 1024", error);
+    arguments->threads = (uint32_t)n;
+    return GGX_OK;
+}
+
+static ggx_status read_part(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    const char *slash = strchr(value, '/');
+    ggx_str first = {value, slash ? (uint64_t)(slash - value) : 0};
+    int64_t i, n;
+    if (!slash || !ggx_str_int(first, &i) || !ggx_str_int(ggx_str_of(slash + 1), &n) || i < 0 || n < 1 || i >= n ||
+        n > PARTS_MAX)
+        return refuse(o, value, "I/N with I from 0 to N-1", error);
+    arguments->part = (uint32_t)i;
+    arguments->parts = (uint32_t)n;
+    return GGX_OK;
+}
+
+uint32_t ggx_edit_distance(const char *a, const char *b)
+{
+    uint32_t row[64];
+    size_t size = strlen(b);
+    if (size >= 64 || strlen(a) >= 64) return UINT32_MAX;
+    for (uint32_t k = 0; k <= size; k++) row[k] = k;
+    for (uint32_t i = 0; a[i]; i++) {
+        uint32_t diagonal = i;
+        row[0] = i + 1;
+        for (uint32_t k = 0; k < size; k++) {
+            uint32_t best = diagonal + (a[i] != b[k]);
+            diagonal = row[k + 1];
+            if (row[k] + 1 < best) best = row[k] + 1;
+            if (diagonal + 1 < best) best = diagonal + 1;
+            row[k + 1] = best;
+        }
+    }
+    return row[size];
+}
+
+static ggx_status refuse_name(uint32_t verb, const char *name, ggx_error *error)
+{
+    const option *nearest = NULL;
+    uint32_t least = strlen(name) > 4 ? 4 : 3;
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (!options[i].name) continue;
+        if (!strcmp(options[i].name, name))
+            return ggx_fail(error, GGX_E_USAGE, "--%s is an option of other verbs; see ggx help", name);
+        uint32_t distance = ggx_edit_distance(name, options[i].name);
+        if (!(options[i].verbs & verb) || distance >= least) continue;
+        nearest = &options[i];
+        least = distance;
+    }
+    if (nearest)
+        return ggx_fail(error, GGX_E_USAGE, "there is no option --%.80s; did you mean --%s?", name, nearest->name);
+    return ggx_fail(error, GGX_E_USAGE, "there is no option --%.80s; --help lists them", name);
+}
+
+static const option *find_long(uint32_t verb, const char *name)
+{
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (options[i].name && (options[i].verbs & verb) && !strcmp(options[i].name, name)) return &options[i];
+    return NULL;
+}
+
+static const option *find_short(uint32_t verb, char letter)
+{
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (letter && options[i].letter == letter && (options[i].verbs & verb)) return &options[i];
+    return NULL;
+}
+
+/* The words that are left. */
+typedef struct words {
+    char **at;
+    int left;
+} words;
+
+/* The value of an option that wants one: what is attached to the option's word, else the next word. */
+static ggx_status take_value(words *w, const char *option_name, const char *attached, const char **value,
+                             ggx_error *error)
+{
+    *value = attached;
+    if (attached) return GGX_OK;
+    if (!w->left) return ggx_fail(error, GGX_E_USAGE, "%s needs a value", option_name);
+    *value = *w->at++;
+    w->left--;
+    return GGX_OK;
+}
+
+static ggx_status parse_long(ggx_arguments *arguments, uint32_t verb, const char *word, words *w, ggx_error *error)
+{
+    char name[64];
+    const char *equals = strchr(word, '='), *value = NULL;
+    size_t size = equals ? (size_t)(equals - word) : strlen(word);
+    snprintf(name, sizeof name, "%.*s", size < sizeof name ? (int)size : (int)sizeof name - 1, word);
+    const option *o = find_long(verb, name + 2);
+    if (!o) return refuse_name(verb, name + 2, error);
+    if (!o->argument && equals) return ggx_fail(error, GGX_E_USAGE, "%s takes no value", name);
+    ggx_status status = o->argument ? take_value(w, name, equals ? equals + 1 : NULL, &value, error) : GGX_OK;
+    return status == GGX_OK ? o->read(arguments, o, value, error) : status;
+}
+
+/* One word of short options: -qv, -oFILE, -o FILE. */
+static ggx_status parse_short(ggx_arguments *arguments, uint32_t verb, const char *word, words *w, ggx_error *error)
+{
+    for (const char *c = word + 1; *c; c++) {
+        const char name[3] = {'-', *c, 0}, *value = NULL;
+        const option *o = find_short(verb, *c);
+        if (!o) return ggx_fail(error, GGX_E_USAGE, "there is no option -%c; --help lists them", *c);
+        ggx_status status = o->argument ? take_value(w, name, c[1] ? c + 1 : NULL, &value, error) : GGX_OK;
+        if (status == GGX_OK) status = o->read(arguments, o, value, error);
+        if (status != GGX_OK || o->argument) return status;
+    }
+    return GGX_OK;
+}
+
+ggx_status ggx_arguments_parse(ggx_arguments *arguments, uint32_t verb, int count, char **list, ggx_error *error)
+{
+    ggx_arguments *a = arguments;
+    memset(a, 0, sizeof *a);
+    ggx_arena_init(&a->arena, 16u << 20);
+    a->memory = DEFAULT_MEMORY;
+    a->parts = 1;
+    uint64_t room = (uint64_t)count + 1; /* no list can hold more than all words */
+    a->operands = ggx_arena_array(&a->arena, room, sizeof *a->operands);
+    a->plugin_path = ggx_arena_array(&a->arena, room, sizeof *a->plugin_path);
+    a->overrides = ggx_arena_array(&a->arena, room, sizeof *a->overrides);
+    a->settings = ggx_arena_array(&a->arena, room, sizeof *a->settings);
+    if (!a->operands || !a->plugin_path || !a->overrides || !a->settings)
+        return ggx_fail(error, GGX_E_NOMEM, "no memory for the command line");
+    ggx_status status = GGX_OK;
+    words w = {list, count};
+    for (int operands_only = 0; status == GGX_OK && w.left;) {
+        const char *word = *w.at++;
+        w.left--;
+        if (operands_only || word[0] != '-' || !word[1])
+            a->operands[a->operand_count++] = word;
+        else if (!strcmp(word, "--"))
+            operands_only = 1;
+        else if (word[1] == '-')
+            status = parse_long(a, verb, word, &w, error);
+        else
+            status = parse_short(a, verb, word, &w, error);
+    }
+    return status;
+}
+
+void ggx_arguments_free(ggx_arguments *arguments)
+{
+    ggx_arena_free(&arguments->arena);
+    memset(arguments, 0, sizeof *arguments);
+}
+
+void ggx_options_help(uint32_t verb, ggx_text *out)
+{
+    for (size_t i = 0; i < OPTIONS; i++) {
+        const option *o = &options[i];
+        char letter[4] = "  ", name[64] = "";
+        if (!(o->verbs & verb)) continue;
+        if (o->letter) snprintf(letter, sizeof letter, "-%c", o->letter);
+        if (o->name) snprintf(name, sizeof name, "%s--%s", o->letter ? ", " : "  ", o->name);
+        int width = 26 - (int)strlen(name);
+        ggx_text_format(out, "  %s%s %-*s %s\n", letter, name, width > 0 ? width : 0, o->argument ? o->argument : "",
+                        o->help);
+    }
+}

@@ -1,0 +1,48 @@
+/* core/cli/options.h - the command line as data: one table of options serves parsing and --help, for every verb.
+ *
+ * This room alone prints, and holds the program's state: everything below it returns values. */
+#ifndef GGX_CORE_CLI_OPTIONS_H
+#define GGX_CORE_CLI_OPTIONS_H
+
+#include "plan/plan.h"
+
+/* Verbs, as bits: an option says which ones take it. */
+#define GGX_VERB_CONVERT 1u
+#define GGX_VERB_INSPECT 2u
+#define GGX_VERB_PLAN 4u
+#define GGX_VERB_FINISH 8u
+#define GGX_VERB_PLUGINS 16u
+#define GGX_VERB_TYPES 32u
+#define GGX_VERB_RECIPES 64u
+#define GGX_VERB_VERSION 128u
+#define GGX_VERB_HELP 256u
+
+/* What the user wrote. Strings are argv's or live in the arena; NULL, 0 and an empty list mean "not given", but for `memory` and
+ * `parts`, which have their defaults. */
+typedef struct ggx_arguments {
+    ggx_arena arena;
+    const char **operands; /* ended by NULL */
+    uint32_t operand_count;
+    const char *reader, *writer, *recipe, *type, *output, *cpu_mask, *tensor;
+    const char **plugin_path; /* ended by NULL */
+    uint32_t plugin_path_count;
+    ggx_type_override *overrides; /* --tensor-type */
+    uint32_t override_count;
+    ggx_setting *settings; /* -O */
+    uint32_t setting_count;
+    uint64_t memory, sync_bytes;
+    uint32_t threads, part, parts;
+    int32_t pure, user_plugins, json, quiet, verbose, help, stats, check;
+} ggx_arguments;
+
+/* Reads the words behind the verb. Errors: GGX_E_USAGE, with the nearest option's name. Free the arguments after an error too. */
+ggx_status ggx_arguments_parse(ggx_arguments *arguments, uint32_t verb, int count, char **words, ggx_error *error);
+void ggx_arguments_free(ggx_arguments *arguments);
+
+/* The verb's options, one a line. */
+void ggx_options_help(uint32_t verb, ggx_text *out);
+
+/* How many single edits lie between two words; for "did you mean". */
+uint32_t ggx_edit_distance(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,23 @@
+/* core/cli/verbs.h - the verbs. Each has its file, prints its own result and error, and returns the exit code. */
+#ifndef GGX_CORE_CLI_VERBS_H
+#define GGX_CORE_CLI_VERBS_H
+
+#include "cli/options.h"
+#include "cli/progress.h"
+
+/* What a verb is called with. */
+typedef struct ggx_cli {
+    ggx_arguments arguments;
+    ggx_progress progress;
+    ggx_run run; /* reaches the signal handler's flag and `progress` */
+} ggx_cli;
+
+/* Opens the registry as the arguments say. Close it after an error too. */
+ggx_status ggx_cli_registry(const ggx_cli *cli, ggx_registry *registry, ggx_error *error);
+
+int ggx_verb_plugins(ggx_cli *cli);
+int ggx_verb_types(ggx_cli *cli);
+int ggx_verb_version(ggx_cli *cli);
+int ggx_verb_help(ggx_cli *cli);
+
+#endif
