@@ -315,7 +315,7 @@ ggx_status ggx_checkpoint_open(ggx_checkpoint *c, ggx_registry *registry, ggx_so
 
 void ggx_checkpoint_close(ggx_checkpoint *c)
 {
-    if (c->opened && c->reader->close) c->reader->close(c->instance.self);
+    if (c->opened && c->reader && c->reader->close) c->reader->close(c->instance.self);
     c->opened = 0;
     if (c->reader) ggx_instance_close(&c->instance);
     c->reader = NULL;

@@ -6,7 +6,7 @@
 static int better(const ggx_probe_result *a, const ggx_probe_result *b)
 {
     if (a->score != b->score) return a->score > b->score;
-    return strcmp(a->reader, b->reader) < 0;
+    return ggx_str_order(ggx_str_of(a->reader), ggx_str_of(b->reader)) < 0;
 }
 
 uint32_t ggx_checkpoint_probe(ggx_registry *registry, const ggx_source *source, ggx_probe_result *results,

@@ -86,7 +86,11 @@ static void cut(ggx_plan_tensor *t, uint64_t elems)
     const uint64_t *shape = t->view.shape;
     const uint32_t last = rank - 1, along = source_axis(t);
     const uint64_t step = column_step(t);
-    for (uint32_t a = 0; a < rank; a++) t->tile[a] = 1;
+    for (uint32_t a = 0; a < rank; a++) {
+        t->tile[a] = 1;
+        if (!shape[a]) t->tile_count = 0;
+    }
+    if (!t->tile_count) return;
     uint64_t room;
     if (along == last) {
         t->tile[last] = round_step(elems, step, shape[last]);
@@ -105,10 +109,7 @@ static void cut(ggx_plan_tensor *t, uint64_t elems)
         room /= t->tile[a];
         if (t->tile[a] < shape[a] && along == last) break;
     }
-    for (uint32_t a = 0; a < rank; a++) {
-        if (!shape[a]) t->tile_count = 0;
-        if (t->tile_count) t->tile_count *= (shape[a] + t->tile[a] - 1) / t->tile[a];
-    }
+    for (uint32_t a = 0; a < rank; a++) t->tile_count *= (shape[a] + t->tile[a] - 1) / t->tile[a];
 }
 
 static int in_order(const ggx_plan_tensor *t)
