@@ -219,7 +219,7 @@ uint64_t digest_floats(const float *floats, uint64_t n)
     return h;
 }
 
-static int has_nonfinite(const float *x, uint64_t n)
+int has_nonfinite(const float *x, uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++)
         if (!isfinite(x[i])) return 1;

@@ -27,6 +27,8 @@ GGX_EXPORT void fill_bytes(uint64_t seed, uint8_t *out, uint64_t n);
 GGX_EXPORT uint64_t digest_bytes(const uint8_t *bytes, uint64_t n);
 GGX_EXPORT uint64_t digest_floats(const float *floats, uint64_t n);
 
+GGX_EXPORT int has_nonfinite(const float *x, uint64_t n);
+
 /* Number of groups of `group_bytes` that differ. Of two groups that differ, those made from `group_elems` floats of `in` with a NaN or
  * an infinity among them are counted in *nonfinite instead; `in` may be NULL. */
 GGX_EXPORT uint64_t count_differences(const uint8_t *a, const uint8_t *b, uint64_t groups, uint64_t group_bytes,

@@ -28,18 +28,17 @@ static const int8_t values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6
 static void pick_values(const float *x, float scale, uint8_t *picked)
 {
     float errors[RUN];
-    for (int i = 0; i < RUN; i++) {
-        errors[i] = fabsf((float)values[0] * scale - x[i]);
-        picked[i] = 0;
-    }
-    for (uint8_t v = 1; v < 16; v++) {
+    int32_t best[RUN] = {0}; /* as wide as the errors, for the same reason */
+    for (int i = 0; i < RUN; i++) errors[i] = fabsf((float)values[0] * scale - x[i]);
+    for (int32_t v = 1; v < 16; v++) {
         float value = (float)values[v] * scale;
         for (int i = 0; i < RUN; i++) {
             float error = fabsf(value - x[i]);
-            picked[i] = error < errors[i] ? v : picked[i];
+            best[i] = error < errors[i] ? v : best[i];
             errors[i] = error < errors[i] ? error : errors[i];
         }
     }
+    for (int i = 0; i < RUN; i++) picked[i] = (uint8_t)best[i];
 }
 
 static void pack_nibbles(uint8_t *qs, const uint8_t *picked, int n)

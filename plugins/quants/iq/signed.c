@@ -1,0 +1,160 @@
+/* iq/signed.c - the search that iq2 and iq3 types share. See signed.h; the algorithm is that of ggml's ggml-quants.c (MIT). */
+#include "signed.h"
+#include "../common/block.h"
+#include "../common/search.h"
+#include <float.h>
+
+/* A sub-block on its way. */
+typedef struct search {
+    const ggx_signed *type;
+    ggx_lattice *lattice;
+    const float *weights;
+    int dims, groups;
+    float x[32];     /* magnitudes; where parity forced a sign, one is negative */
+    float roots[32]; /* of the weights: the distance to a grid point counts less steeply than the error */
+} search;
+
+static void split_signs(search *s, const float *x, uint8_t *signs)
+{
+    for (int k = 0; k < s->type->sub; k += 8) {
+        uint32_t minus = 0, count = 0;
+        for (int i = 0; i < 8; i++) {
+            int positive = x[k + i] >= 0;
+            s->x[k + i] = positive ? x[k + i] : -x[k + i];
+            minus |= (positive ? 0u : 1u) << i;
+            count += !positive;
+        }
+        if (s->type->parity && count % 2) {
+            int cheapest = 0;
+            float least = s->weights[k] * x[k] * x[k];
+            for (int i = 1; i < 8; i++) {
+                float cost = s->weights[k + i] * x[k + i] * x[k + i];
+                if (cost < least) {
+                    least = cost;
+                    cheapest = i;
+                }
+            }
+            s->x[k + cheapest] = -s->x[k + cheapest];
+            minus ^= 1u << cheapest;
+        }
+        signs[k / 8] = (uint8_t)(s->type->parity ? minus & 127 : minus);
+    }
+}
+
+/* Takes group k to the grid for a scale: its nearest levels if they are on the grid, else the near point that errs least. Returns
+ * whether they were. */
+static int place_group(search *s, int k, float inverse, float scale, uint8_t *levels)
+{
+    const uint16_t *near;
+    const float *x = s->x + k * s->dims, *roots = s->roots + k * s->dims;
+    int32_t highest = (int32_t)s->type->grid->levels - 1;
+    levels += k * s->dims;
+    for (int i = 0; i < s->dims; i++)
+        levels[i] = (uint8_t)ggx_i32_clamp(ggx_i32_round(0.5f * (inverse * x[i] - 1)), 0, highest);
+    if (ggx_lattice_find(s->lattice, levels, &near) >= 0) return 1;
+    float least = FLT_MAX;
+    const uint8_t *best = s->lattice->points[near[1]]; /* when all errors are infinite or NaN */
+    for (int n = 1; n <= near[0]; n++) {
+        const uint8_t *point = s->lattice->points[near[n]];
+        float error = 0;
+        for (int i = 0; i < s->dims; i++) {
+            float d = scale * (float)(2 * point[i] + 1) - x[i];
+            error += roots[i] * d * d;
+        }
+        if (error < least) {
+            least = error;
+            best = point;
+        }
+    }
+    memcpy(levels, best, (size_t)s->dims);
+    return 0;
+}
+
+/* The two sums of which the best scale for these levels is the quotient. */
+static void sum_levels(const search *s, const uint8_t *levels, float *sum_xq, float *sum_q2)
+{
+    float xq = 0, q2 = 0;
+    for (int i = 0; i < s->type->sub; i++) {
+        float w = s->weights[i], q = (float)(2 * levels[i] + 1);
+        xq += w * s->x[i] * q;
+        q2 += w * q * q;
+    }
+    *sum_xq = xq;
+    *sum_q2 = q2;
+}
+
+/* Tries the scales around highest/divisor; returns the best, with its levels and which groups were on the grid. */
+static float try_scales(search *s, float scale, float divisor, uint8_t *levels, uint8_t *on_grid)
+{
+    float best = 0, highest = (float)(2 * s->type->grid->levels - 1);
+    for (int step = -s->type->reach; step <= s->type->reach; step++) {
+        uint8_t tried[32] = {0}, on[8];
+        float sum_xq, sum_q2, inverse = (highest + (float)step * s->type->step) / divisor;
+        for (int k = 0; k < s->groups; k++) on[k] = (uint8_t)place_group(s, k, inverse, 1 / inverse, tried);
+        sum_levels(s, tried, &sum_xq, &sum_q2);
+        if (sum_q2 > 0 && sum_xq * sum_xq > best * sum_q2) {
+            scale = sum_xq / sum_q2;
+            best = scale * sum_xq;
+            memcpy(levels, tried, (size_t)s->type->sub);
+            memcpy(on_grid, on, (size_t)s->groups);
+        }
+    }
+    return scale;
+}
+
+/* Groups once more to the grid, for the scale that won, and the scale for what came of it. */
+static float refit(search *s, float scale, uint8_t *levels, const uint8_t *on_grid)
+{
+    int off = s->type->refit == GGX_REFIT_ALL;
+    float sum_xq, sum_q2;
+    for (int k = 0; k < s->groups; k++) off |= !on_grid[k];
+    if (!off || !(scale > 0)) return scale;
+    for (int k = 0; k < s->groups; k++)
+        if (s->type->refit != GGX_REFIT_OFF || !on_grid[k]) place_group(s, k, 1 / scale, scale, levels);
+    sum_levels(s, levels, &sum_xq, &sum_q2);
+    return sum_q2 > 0 ? sum_xq / sum_q2 : scale;
+}
+
+/* Indices of the groups. Off the grid only after NaN: then the first point. */
+static void store_groups(search *s, uint8_t *levels, ggx_signed_sub *out)
+{
+    for (int k = 0; k < s->groups; k++) {
+        const uint16_t *near;
+        uint8_t *group = levels + k * s->dims;
+        for (int i = 0; i < s->dims; i++)
+            if (group[i] >= s->type->grid->levels) group[i] = 0;
+        int32_t index = ggx_lattice_find(s->lattice, group, &near);
+        out->index[k] = (uint16_t)(index < 0 ? 0 : index);
+    }
+}
+
+void ggx_signed_search(const ggx_signed *type, ggx_lattice *lattice, const float *x, const float *weights,
+                       ggx_signed_sub *out)
+{
+    search s = {type, lattice, weights, (int)type->grid->dims, type->sub / (int)type->grid->dims, {0}, {0}};
+    uint8_t levels[32] = {0}, on_grid[8], signs[4];
+    memset(out, 0, sizeof *out);
+    out->zero = 1;
+    for (int i = 0; i < type->sub; i++) s.roots[i] = sqrtf(weights[i]);
+    split_signs(&s, x, signs);
+    float max = s.x[0];
+    for (int i = 1; i < type->sub; i++) max = max > s.x[i] ? max : s.x[i];
+    if (max < type->epsilon) return;
+    float scale = max / (float)(2 * type->grid->levels - 1), divisor = max;
+    if (type->narrow) {
+        scale = ggx_search_positive(type->sub, (int)type->grid->levels + 1, s.x, weights, levels);
+        divisor = scale * (float)type->grid->levels;
+        if (divisor <= 0) return;
+    }
+    memset(on_grid, type->refit != GGX_REFIT_ANY, sizeof on_grid);
+    scale = try_scales(&s, scale, divisor, levels, on_grid);
+    scale = refit(&s, scale, levels, on_grid);
+    if (scale < 0) { /* the scale is stored without a sign */
+        scale = -scale;
+        for (int k = 0; k < type->sub / 8; k++) signs[k] = (uint8_t)(type->parity ? ~signs[k] & 127 : ~signs[k]);
+    }
+    out->zero = 0;
+    out->scale = scale;
+    memcpy(out->signs, signs, (size_t)(type->sub / 8));
+    store_groups(&s, levels, out);
+}

@@ -1,0 +1,35 @@
+/* iq/signed.h - the search that iq2 and iq3 types share: magnitudes on a grid, signs apart. */
+#ifndef GGX_QUANT_IQ_SIGNED_H
+#define GGX_QUANT_IQ_SIGNED_H
+
+#include "lattice.h"
+
+#define GGX_REFIT_OFF 0 /* groups that were off the grid */
+#define GGX_REFIT_ANY 1 /* all groups, when any was off the grid or no trial won */
+#define GGX_REFIT_ALL 2 /* all groups */
+
+/* What tells the types apart. */
+typedef struct ggx_signed {
+    const ggx_grid *grid;
+    int32_t sub;    /* elements of a sub-block, each with a scale: 16 or 32 */
+    int32_t parity; /* 1: seven signs of eight are stored, so the number of minuses must be even */
+    int32_t reach;  /* scales tried on either side of the first */
+    float step;     /* from one to the next */
+    float epsilon;  /* a sub-block without a magnitude of at least this is zero */
+    int32_t refit;  /* GGX_REFIT_*: what is taken to the grid again for the scale that won */
+    int32_t narrow; /* 1: the first scale is ggx_search_positive's */
+} ggx_signed;
+
+/* One sub-block as it will be stored. */
+typedef struct ggx_signed_sub {
+    float scale;       /* >= 0 but for NaN */
+    int32_t zero;      /* 1: all zero; scale, indices and signs are 0 */
+    uint16_t index[8]; /* of each group: its grid point */
+    uint8_t signs[4];  /* of each eight elements: set bits are minus; with `parity`, seven bits */
+} ggx_signed_sub;
+
+/* x and weights have type->sub elements. [pure but for the lattice's memory] */
+void ggx_signed_search(const ggx_signed *type, ggx_lattice *lattice, const float *x, const float *weights,
+                       ggx_signed_sub *out);
+
+#endif
