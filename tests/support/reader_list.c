@@ -88,6 +88,24 @@ static ggx_status read_in_boxes(reader_harness *h, const ggx_reader *reader, con
     return GGX_OK;
 }
 
+/* A RAW tensor in C order, element by element. */
+static void copy_strided(const ggx_tensor *t, const uint8_t *extent, uint8_t *out, uint64_t elems)
+{
+    uint64_t width = t->type.block_bytes;
+    for (uint64_t i = 0; i < elems; i++) {
+        uint64_t at = 0, left = i;
+        for (uint32_t a = t->rank; a-- > 0; left /= t->shape[a]) at += left % t->shape[a] * (uint64_t)t->stride[a];
+        memcpy(out + i * width, extent + at * width, (size_t)width);
+    }
+}
+
+static int is_strided(const ggx_tensor *t)
+{
+    for (uint32_t a = 0; a < t->rank; a++)
+        if (t->stride[a]) return 1;
+    return 0;
+}
+
 static ggx_status print_tensor(reader_harness *h, const ggx_reader *reader, const ggx_tensor *t, ggx_error *error)
 {
     ggx_box box = {.struct_size = sizeof box, .rank = t->rank};
@@ -99,7 +117,10 @@ static ggx_status print_tensor(reader_harness *h, const ggx_reader *reader, cons
     if (status == GGX_OK && t->access == GGX_ACCESS_RAW) {
         const void *extent = reader_harness_extent(h, t);
         if (!extent && bytes) breach("an extent outside the file", t);
-        if (bytes) memcpy(data, extent, (size_t)bytes);
+        if (bytes && is_strided(t))
+            copy_strided(t, extent, data, elems);
+        else if (bytes)
+            memcpy(data, extent, (size_t)bytes);
     } else if (status == GGX_OK) {
         status = reader_harness_read(h, reader, t, &box, data, bytes, error);
         if (status == GGX_OK && t->rank && bytes) {

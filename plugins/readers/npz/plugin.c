@@ -1,0 +1,284 @@
+/* plugin.c - reader-npz: numpy's .npy (one array) and .npz (a zip of them). Arrays that are stored are RAW, deflated ones are unpacked as
+ * their boxes are asked for. The format: docs/formats/npz.md. */
+#include "npy.h"
+
+#include <ggx/plugin.h>
+#include <ggx/reader.h>
+#include <ggx_sdk/box.h>
+#include <ggx_sdk/checked.h>
+#include <ggx_sdk/inflate.h>
+#include <ggx_sdk/options.h>
+
+#define STREAMS 4u /* tensors that can be read side by side without beginning again */
+
+typedef struct item {
+    ggx_str name;
+    const ggx_zip_entry *entry; /* NULL: an .npy file of its own */
+    npy_array array;
+    uint64_t base; /* byte offset in the member of the .npy, where it is stored */
+} item;
+
+typedef struct npz_reader {
+    const ggx_host *host;
+    const ggx_source *source;
+    ggx_zip zip;
+    item *items;
+    uint64_t item_count;
+    ggx_inflate *streams[STREAMS];
+    uint64_t used[STREAMS], clock;
+} npz_reader;
+
+/* What a stream's bytes are to ggx_box_gather. */
+typedef struct stream_bytes {
+    ggx_inflate *stream;
+} stream_bytes;
+
+static int ends_with(ggx_str s, const char *end)
+{
+    size_t n = strlen(end);
+    return s.size >= n && !memcmp(s.data + (s.size - n), end, n);
+}
+
+static int32_t probe_npz(const ggx_probe *p) GGX_NOEXCEPT
+{
+    ggx_str first = {p->head.data ? p->head.data + 30 : NULL, 0};
+    if (p->kind != GGX_SOURCE_FILE) return GGX_PROBE_NO;
+    if (p->head.size >= 10 && !memcmp(p->head.data, "\x93NUMPY", 6)) return GGX_PROBE_PROVEN;
+    int named = ends_with(p->name, ".npz") || ends_with(p->name, ".npy");
+    if (p->head.size < 31 || memcmp(p->head.data, "PK\3\4", 4) != 0) return named ? GGX_PROBE_NAME : GGX_PROBE_NO;
+    first.size = (uint64_t)(uint8_t)p->head.data[26] | (uint64_t)(uint8_t)p->head.data[27] << 8;
+    if (first.size > p->head.size - 30) first.size = 0;
+    if (first.size > 4 && ends_with(first, ".npy")) return GGX_PROBE_PROVEN;
+    return named ? GGX_PROBE_STRUCTURE : GGX_PROBE_NO;
+}
+
+/* ---- streams --------------------------------------------------------------------------------------------------------------- */
+
+/* The stream of an entry, or the one longest unused, begun anew. */
+static ggx_status stream_of(npz_reader *r, const ggx_zip_entry *entry, ggx_inflate **out, ggx_error *error)
+{
+    uint32_t oldest = 0;
+    for (uint32_t i = 0; i < STREAMS; i++) {
+        if (r->streams[i] && r->streams[i]->entry == entry) {
+            r->used[i] = ++r->clock;
+            *out = r->streams[i];
+            return GGX_OK;
+        }
+        if (r->used[i] < r->used[oldest]) oldest = i;
+    }
+    if (!r->streams[oldest]) r->streams[oldest] = r->host->alloc(r->host, sizeof *r->streams[oldest]);
+    if (!r->streams[oldest]) return ggx_fail(error, GGX_E_NOMEM, "no memory to unpack a zip entry");
+    r->used[oldest] = ++r->clock;
+    *out = r->streams[oldest];
+    return ggx_inflate_start(*out, &r->zip, entry, error);
+}
+
+static ggx_status read_stream(void *context, uint64_t offset, void *out, uint64_t size, ggx_error *error)
+{
+    return ggx_inflate_read(((stream_bytes *)context)->stream, offset, out, size, error);
+}
+
+/* ---- open ------------------------------------------------------------------------------------------------------------------ */
+
+static ggx_status check_size(const item *it, uint32_t member, uint64_t size, const ggx_host *host, ggx_error *error)
+{
+    uint64_t need = 0;
+    char text[160];
+    if (!ggx_add_u64(it->array.data, it->array.nbytes, &need) || need > size)
+        return ggx_fail_at(error, GGX_E_MALFORMED, member, it->base,
+                           "array '%.*s' needs %llu bytes, %llu are there; it is cut short", GGX_STR_ARGS(it->name),
+                           (unsigned long long)need, (unsigned long long)size);
+    if (need < size) {
+        snprintf(text, sizeof text, "%llu bytes behind array '%.*s' are not read", (unsigned long long)(size - need),
+                 GGX_STR_ARGS(it->name));
+        host->log(host, GGX_LOG_WARNING, text);
+    }
+    return GGX_OK;
+}
+
+static ggx_status open_npy(npz_reader *r, const ggx_member *m, ggx_error *error)
+{
+    uint8_t prefix[NPY_PREFIX_BYTES];
+    uint64_t have = m->size < sizeof prefix ? m->size : sizeof prefix, size = 0;
+    r->items = r->host->alloc(r->host, sizeof *r->items);
+    if (!r->items) return ggx_fail(error, GGX_E_NOMEM, "no memory to begin with");
+    ggx_status status = have ? r->source->read_at(r->source, 0, 0, prefix, have, error) : GGX_OK;
+    if (status == GGX_OK) status = npy_header_size(prefix, have, 0, 0, &size, error);
+    if (status != GGX_OK) return status;
+    if (size > m->size)
+        return ggx_fail_at(error, GGX_E_MALFORMED, 0, m->size, "the file ends inside the .npy header; it is cut short");
+    char *text = r->host->alloc(r->host, size);
+    if (!text) return ggx_fail(error, GGX_E_NOMEM, "no memory for the .npy header");
+    r->items->name = m->name;
+    if (ends_with(m->name, ".npy") && m->name.size > 4) r->items->name.size -= 4;
+    status = r->source->read_at(r->source, 0, 0, text, size, error);
+    if (status == GGX_OK) status = npy_header_parse((ggx_str){text, size}, 0, 0, &r->items->array, error);
+    r->item_count = status == GGX_OK;
+    return status == GGX_OK ? check_size(r->items, 0, m->size, r->host, error) : status;
+}
+
+/* One entry of the archive: NAME.npy is array NAME. Others are no arrays; numpy hands them out as bytes. */
+static ggx_status open_entry(npz_reader *r, ggx_inflate *stream, char *text, const ggx_zip_entry *entry,
+                             ggx_error *error)
+{
+    item *it = &r->items[r->item_count];
+    uint64_t have = entry->size < NPY_PREFIX_BYTES ? entry->size : NPY_PREFIX_BYTES, size = 0;
+    if (entry->name.size <= 4 || !ends_with(entry->name, ".npy")) {
+        char line[160];
+        snprintf(line, sizeof line, "zip entry '%.*s' is no array and not read", GGX_STR_ARGS(entry->name));
+        r->host->log(r->host, GGX_LOG_WARNING, line);
+        return GGX_OK;
+    }
+    it->name = entry->name;
+    it->name.size -= 4;
+    it->entry = entry;
+    it->base = entry->data;
+    ggx_status status = ggx_inflate_start(stream, &r->zip, entry, error);
+    if (status == GGX_OK) status = ggx_inflate_read(stream, 0, text, have, error);
+    if (status == GGX_OK) status = npy_header_size((uint8_t *)text, have, 0, entry->data, &size, error);
+    if (status != GGX_OK) return status;
+    if (size > entry->size)
+        return ggx_fail_at(error, GGX_E_MALFORMED, 0, entry->data, "array '%.*s' ends inside its header",
+                           GGX_STR_ARGS(it->name));
+    status = ggx_inflate_read(stream, have, text + have, size > have ? size - have : 0, error);
+    if (status == GGX_OK) status = npy_header_parse((ggx_str){text, size}, 0, entry->data, &it->array, error);
+    if (status == GGX_OK) status = check_size(it, 0, entry->size, r->host, error);
+    r->item_count += status == GGX_OK;
+    return status;
+}
+
+/* -O npz.verify: every entry is unpacked once, which checks its CRC. */
+static ggx_status verify(npz_reader *r, ggx_inflate *stream, ggx_error *error)
+{
+    for (uint64_t i = 0; i < r->zip.count; i++) {
+        const ggx_zip_entry *entry = &r->zip.entries[i];
+        ggx_status status = ggx_inflate_start(stream, &r->zip, entry, error);
+        if (status == GGX_OK) status = ggx_inflate_read(stream, entry->size, NULL, 0, error);
+        if (status != GGX_OK) return status;
+        r->host->progress(r->host, i + 1, r->zip.count);
+    }
+    return GGX_OK;
+}
+
+static ggx_status open_archive(npz_reader *r, uint64_t size, const ggx_options *options, ggx_error *error)
+{
+    const ggx_option_value *check = ggx_option_find(options, "npz.verify");
+    ggx_status status = ggx_zip_open(&r->zip, r->host, r->source, 0, 0, size, error);
+    if (status != GGX_OK) return status;
+    r->items = r->host->alloc(r->host, r->zip.count * sizeof *r->items);
+    ggx_inflate *stream = r->host->alloc(r->host, sizeof *stream);
+    char *text = r->host->alloc(r->host, NPY_MAX_HEADER + NPY_PREFIX_BYTES);
+    if (!r->items || !stream || !text) return ggx_fail(error, GGX_E_NOMEM, "no memory for the archive's arrays");
+    if (check && check->number) status = verify(r, stream, error);
+    for (uint64_t i = 0; status == GGX_OK && i < r->zip.count; i++)
+        status = open_entry(r, stream, text, &r->zip.entries[i], error);
+    return status;
+}
+
+static ggx_status open_npz(void *self, const ggx_host *host, const ggx_source *source, const ggx_options *options,
+                           ggx_error *error) GGX_NOEXCEPT
+{
+    npz_reader *r = self;
+    uint8_t magic[4] = {0};
+    ggx_member m;
+    memset(&m, 0, sizeof m);
+    m.struct_size = sizeof m;
+    r->host = host;
+    r->source = source;
+    if (source->kind != GGX_SOURCE_FILE)
+        return ggx_fail(error, GGX_E_UNSUPPORTED, "a folder is no .npz; name the file in it");
+    ggx_status status = source->member(source, 0, &m, error);
+    if (status == GGX_OK && m.size >= sizeof magic) status = source->read_at(source, 0, 0, magic, sizeof magic, error);
+    if (status != GGX_OK) return status;
+    return !memcmp(magic, "\x93NUM", 4) ? open_npy(r, &m, error) : open_archive(r, m.size, options, error);
+}
+
+/* ---- index and read -------------------------------------------------------------------------------------------------------- */
+
+static void strides_of(const npy_array *a, int64_t *stride)
+{
+    uint64_t step = 1;
+    for (uint32_t i = 0; a->fortran && a->rank > 1 && a->nbytes && i < a->rank; i++) {
+        stride[i] = (int64_t)step;
+        step *= a->shape[i];
+    }
+}
+
+static int host_is_big(void)
+{
+    const uint16_t one = 1;
+    uint8_t first;
+    memcpy(&first, &one, 1);
+    return !first;
+}
+
+static ggx_status index_npz(void *self, const ggx_sink *sink, ggx_error *error) GGX_NOEXCEPT
+{
+    npz_reader *r = self;
+    for (uint64_t i = 0; i < r->item_count; i++) {
+        const item *it = &r->items[i];
+        int packed = it->entry && it->entry->method != GGX_ZIP_STORED;
+        ggx_tensor t;
+        memset(&t, 0, sizeof t);
+        t.struct_size = sizeof t;
+        t.rank = it->array.rank;
+        t.name = it->name;
+        t.type = it->array.type;
+        t.byte_order = packed ? (host_is_big() ? GGX_BIG_ENDIAN : GGX_LITTLE_ENDIAN) : it->array.byte_order;
+        t.access = packed ? GGX_ACCESS_SEQUENTIAL : GGX_ACCESS_RAW;
+        t.cookie = i;
+        t.offset = packed ? 0 : it->base + it->array.data;
+        t.nbytes = packed ? 0 : it->array.nbytes;
+        /* Whole rows read a deflated array forwards; one in Fortran order only as a whole. */
+        for (uint32_t k = 0; k < t.rank; k++) {
+            t.shape[k] = it->array.shape[k];
+            if (packed) t.chunk[k] = k || it->array.fortran || t.rank == 1 ? t.shape[k] : 1;
+        }
+        if (!packed) strides_of(&it->array, t.stride);
+        ggx_status status = sink->tensor(sink, &t, error);
+        if (status != GGX_OK) return status;
+    }
+    return GGX_OK;
+}
+
+static ggx_status read_npz(void *self, uint64_t cookie, const ggx_box *box, void *out, uint64_t out_size,
+                           ggx_error *error) GGX_NOEXCEPT
+{
+    npz_reader *r = self;
+    (void)out_size;
+    if (cookie >= r->item_count || !r->items[cookie].entry)
+        return ggx_fail(error, GGX_E_USAGE, "there is no such array to unpack");
+    const item *it = &r->items[cookie];
+    stream_bytes bytes = {NULL};
+    int64_t stride[GGX_MAX_RANK] = {0};
+    ggx_status status = stream_of(r, it->entry, &bytes.stream, error);
+    if (status != GGX_OK) return status;
+    strides_of(&it->array, stride);
+    ggx_box_source source = {.read = read_stream,
+                             .context = &bytes,
+                             .offset = it->array.data,
+                             .shape = it->array.shape,
+                             .stride = stride,
+                             .elem = it->array.type.block_bytes,
+                             .swap = (it->array.byte_order == GGX_BIG_ENDIAN) != host_is_big() ? it->array.swap : 0};
+    return ggx_box_gather(&source, box, out, error);
+}
+
+static const ggx_option options[] = {
+    {sizeof(ggx_option), GGX_OPTION_BOOL, "npz.verify", "unpack everything once before reading, to check all CRCs"},
+};
+
+static const ggx_reader reader = {
+    .struct_size = sizeof(ggx_reader),
+    .instance_size = sizeof(npz_reader),
+    .head_want = 128,
+    .options = options,
+    .option_count = 1,
+    .probe = probe_npz,
+    .open = open_npz,
+    .index = index_npz,
+    .read = read_npz,
+};
+
+static const ggx_provide provides[] = {{GGX_READER_ID, &reader}};
+GGX_PLUGIN("reader-npz", "0.1.0", "MIT", provides);

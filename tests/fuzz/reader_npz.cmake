@@ -1,0 +1,2 @@
+find_package(ZLIB REQUIRED)
+set(libs ZLIB::ZLIB)
