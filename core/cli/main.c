@@ -14,6 +14,10 @@ typedef struct verb {
 
 /* The first is meant when no verb is given. */
 static const verb verbs[] = {
+    {GGX_VERB_CONVERT, "convert", "MODEL", "convert a model; meant when no verb is given", ggx_verb_convert, 1, 1},
+    {GGX_VERB_INSPECT, "inspect", "MODEL", "list a model's tensors and metadata", ggx_verb_inspect, 1, 1},
+    {GGX_VERB_PLAN, "plan", "MODEL", "show what convert would do; writes nothing", ggx_verb_plan, 1, 1},
+    {GGX_VERB_FINISH, "finish", "FILE", "put together what convert --part has made", ggx_verb_finish, 1, 1},
     {GGX_VERB_PLUGINS, "plugins", "[NAME…]", "list plugins; of those named, show the options", ggx_verb_plugins, 0,
      1000},
     {GGX_VERB_TYPES, "types", "", "list the types that weights can be written as", ggx_verb_types, 0, 0},

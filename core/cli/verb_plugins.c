@@ -117,9 +117,12 @@ static void print_details(ggx_registry *registry, const ggx_plugin_entry *entry,
         const ggx_offer *offer = &entry->offers[i];
         const ggx_option *options = NULL;
         ggx_table table = {.arena = &registry->arena, .columns = 3};
-        const char *state = offer->state == GGX_STATE_USABLE ? "" : ggx_state_name(offer->state);
-        const char *name = ggx_arena_format(&registry->arena, "%s %s %s", offer->interface_id, offer->name, state).data;
-        print_line(out, "provides", name ? name : "");
+        const char *space = *offer->name ? " " : "", *comma = offer->state == GGX_STATE_USABLE ? "" : ", ";
+        const char *state = *comma ? ggx_state_name(offer->state) : "";
+        const char *line =
+            ggx_arena_format(&registry->arena, "%s%s%s%s%s", offer->interface_id, space, offer->name, comma, state)
+                .data;
+        print_line(out, "provides", line ? line : "");
         uint32_t count = options_of(entry, i, &options);
         for (uint32_t k = 0; k < count; k++) {
             const char **cells = ggx_table_add(&table);

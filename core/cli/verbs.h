@@ -15,6 +15,10 @@ typedef struct ggx_cli {
 /* Opens the registry as the arguments say. Close it after an error too. */
 ggx_status ggx_cli_registry(const ggx_cli *cli, ggx_registry *registry, ggx_error *error);
 
+int ggx_verb_convert(ggx_cli *cli);
+int ggx_verb_inspect(ggx_cli *cli);
+int ggx_verb_plan(ggx_cli *cli);
+int ggx_verb_finish(ggx_cli *cli);
 int ggx_verb_plugins(ggx_cli *cli);
 int ggx_verb_types(ggx_cli *cli);
 int ggx_verb_version(ggx_cli *cli);
