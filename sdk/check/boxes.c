@@ -31,6 +31,10 @@ static ggx_box whole_box(const ggx_tensor *t)
 /* Reads a box into fresh memory with watched edges; NULL when the read failed (and was allowed to) or did harm. */
 static uint8_t *read_box(check *c, session *s, const ggx_tensor *t, const ggx_box *box, int may_fail)
 {
+    if (!s->reader->read) {
+        check_fail(c, "%.*s is not RAW, but read is NULL", (int)t->name.size, t->name.data);
+        return NULL;
+    }
     uint64_t n = box_bytes(t, box);
     uint8_t *room = malloc((size_t)n + 2 * EDGE);
     ggx_error error;
@@ -172,7 +176,6 @@ void check_boxes(check *c, const reader_subject *subject, const sample *from)
         ggx_box whole = whole_box(t);
         grid g = {t, box_bytes(t, &whole), NULL};
         if (t->access == GGX_ACCESS_RAW || i >= second.h.tensor_count || g.nbytes > WHOLE_LIMIT) continue;
-        if (!first.reader->read) check_fail(c, "%.*s is not RAW, but read is NULL", (int)t->name.size, t->name.data);
         if (c->failed || !(g.bytes = read_box(c, &first, t, &whole, 0))) break;
         tried++;
         g.tensor = &second.h.tensors[i];

@@ -194,7 +194,7 @@ ggx_status session_run(check *c, const reader_subject *subject, const sample *fr
     session_begin(&s, subject, from, plan);
     const char *fault = session_fault(&s);
     if (*fault) check_fail(c, "%s: %s: %s", where, s.step, fault);
-    if (s.status == GGX_OK && s.reader->read) read_some(c, &s);
+    if (s.status == GGX_OK) read_some(c, &s);
     session_end(&s, c);
     return s.status;
 }
