@@ -63,24 +63,28 @@ ggx_status ggx_origin_fail(const ggx_origin *origin, uint32_t offset, ggx_error 
     return ggx_fail(error, status, "%s:%u:%u: %s", file, line, column, text);
 }
 
+/* Optimal string alignment: insert, delete, replace, or swap neighbours. */
 uint32_t ggx_word_distance(ggx_str a, ggx_str b)
 {
     enum { MOST = 96 };
-    uint32_t row[MOST + 1];
+    uint32_t rows[3][MOST + 1];
     uint32_t n = (uint32_t)(a.size < MOST ? a.size : MOST), m = (uint32_t)(b.size < MOST ? b.size : MOST);
-    for (uint32_t j = 0; j <= m; j++) row[j] = j;
+    for (uint32_t j = 0; j <= m; j++) rows[0][j] = j;
     for (uint32_t i = 1; i <= n; i++) {
-        uint32_t diagonal = row[0];
+        const uint32_t *last = rows[(i - 1) % 3], *second = rows[(i + 1) % 3];
+        uint32_t *row = rows[i % 3];
         row[0] = i;
         for (uint32_t j = 1; j <= m; j++) {
-            uint32_t above = row[j], best = diagonal + (a.data[i - 1] != b.data[j - 1]);
-            if (above + 1 < best) best = above + 1;
+            uint32_t best = last[j - 1] + (a.data[i - 1] != b.data[j - 1]);
+            if (last[j] + 1 < best) best = last[j] + 1;
             if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-            diagonal = above;
+            if (i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] && a.data[i - 2] == b.data[j - 1] &&
+                second[j - 2] + 1 < best)
+                best = second[j - 2] + 1;
             row[j] = best;
         }
     }
-    return row[m];
+    return rows[n % 3][m];
 }
 
 const char *ggx_word_nearest(const char *const *words, ggx_str word)

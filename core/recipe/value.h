@@ -131,7 +131,7 @@ void ggx_origin_place(const ggx_origin *origin, uint32_t offset, uint32_t *line,
 
 /* The word of the list (ended by NULL) that is nearest to `word`, or NULL when none is near. */
 const char *ggx_word_nearest(const char *const *words, ggx_str word);
-/* Number of single-byte edits between the two, of which at most the first 96 bytes are looked at. */
+/* Number of edits (insert, delete, replace a byte, swap two) between the two, of which at most the first 96 bytes are looked at. */
 uint32_t ggx_word_distance(ggx_str a, ggx_str b);
 
 /* --- expression.c --- */
