@@ -1,50 +1,5 @@
 /* k/affine.c - super-blocks whose sub-blocks have a scale and a minimum: q2_k, q4_k, q5_k. Layouts in docs/formats/tensor-types.md. */
-#include "../common/block.h"
-#include "../common/search.h"
-#include "k.h"
-
-typedef struct block_q2_k {
-    uint8_t scales[16]; /* of each sub-block of 16: scale in the low nibble, minimum in the high one */
-    uint8_t qs[64];
-    uint8_t d[2];    /* f16, of the scales */
-    uint8_t dmin[2]; /* f16, of the minimums */
-} block_q2_k;
-GGX_STATIC_ASSERT(sizeof(block_q2_k) == 84, "q2_k: 84 bytes for 256 elements");
-
-typedef struct block_q4_k {
-    uint8_t d[2];       /* f16, of the scales */
-    uint8_t dmin[2];    /* f16, of the minimums */
-    uint8_t scales[12]; /* of each sub-block of 32: six bits scale, six bits minimum; see pack_scales */
-    uint8_t qs[128];
-} block_q4_k;
-GGX_STATIC_ASSERT(sizeof(block_q4_k) == 144, "q4_k: 144 bytes for 256 elements");
-
-typedef struct block_q5_k {
-    uint8_t d[2], dmin[2], scales[12]; /* as q4_k */
-    uint8_t qh[32];                    /* fifth bits */
-    uint8_t qs[128];
-} block_q5_k;
-GGX_STATIC_ASSERT(sizeof(block_q5_k) == 176, "q5_k: 176 bytes for 256 elements");
-
-/* What tells the three types apart. */
-typedef struct affine_type {
-    int32_t sub;         /* elements of a sub-block */
-    int32_t scale_max;   /* highest code of a scale or minimum */
-    float power_factor;  /* of the mean square, in the weights */
-    ggx_affine plain;    /* search without an importance matrix */
-    ggx_affine weighted; /* and with one */
-} affine_type;
-
-static const affine_type q2_k = {16, 15, 1, {3, 15, -0.5f, 0.1f, 1}, {3, 36, -0.9f, 0.05f, 0}};
-static const affine_type q4_k = {32, 63, 2, {15, 20, -1.0f, 0.1f, 0}, {15, 36, -0.9f, 0.05f, 0}};
-static const affine_type q5_k = {32, 63, 2, {31, 15, -0.5f, 0.1f, 0}, {31, 36, -0.9f, 0.05f, 0}};
-
-/* A super-block on its way: codes of scales and minimums, levels, and the two scales of the codes. */
-typedef struct affine_block {
-    uint8_t levels[SUPER];
-    uint8_t scales[16], mins[16];
-    float d, dmin;
-} affine_block;
+#include "affine.h"
 
 /* How much each element of a sub-block counts without an importance matrix. */
 static void weigh_plain(const affine_type *type, const float *x, float *weights)
@@ -110,19 +65,14 @@ static void round_levels(const affine_type *type, const float *x, affine_block *
     }
 }
 
-/* Searches, and stores what of the scales all three types store alike; d and dmin are as stored afterwards. */
 static const float *search_block(const affine_type *type, const float *x, float *copy, const float *imatrix,
-                                 affine_block *block, uint8_t *d, uint8_t *dmin)
+                                 affine_block *block)
 {
     x = ggx_block_clean(x, copy, SUPER);
     if (imatrix)
         search_weighted(type, x, imatrix, block);
     else
         search_plain(type, x, block);
-    ggx_scale_put(d, block->d);
-    ggx_scale_put(dmin, block->dmin);
-    block->d = ggx_scale_get(d);
-    block->dmin = ggx_scale_get(dmin);
     return x;
 }
 
@@ -134,17 +84,10 @@ void ggx_quantize_q2_k(const float *in, void *out, uint64_t rows, uint64_t cols,
         affine_block block;
         float copy[SUPER];
         const float *weights = imatrix ? imatrix + b % (cols / SUPER) * SUPER : NULL;
-        const float *x = search_block(&q2_k, in + b * SUPER, copy, weights, &block, to->d, to->dmin);
-        for (int s = 0; s < 16; s++) {
-            to->scales[s] = (uint8_t)(block.scales[s] | block.mins[s] << 4);
-            block.scales[s] = to->scales[s] & 15;
-            block.mins[s] = to->scales[s] >> 4;
-        }
+        const float *x = search_block(&q2_k, in + b * SUPER, copy, weights, &block);
+        store_scales_q2_k(to, &block);
         round_levels(&q2_k, x, &block);
-        for (int i = 0; i < 64; i++) {
-            const uint8_t *l = block.levels + i / 32 * 128 + i % 32;
-            to->qs[i] = (uint8_t)(l[0] | l[32] << 2 | l[64] << 4 | l[96] << 6);
-        }
+        store_levels_q2_k(to, block.levels);
     }
 }
 
@@ -162,27 +105,6 @@ void ggx_dequantize_q2_k(const void *in, float *out, uint64_t elems) GGX_NOEXCEP
     }
 }
 
-/* Twelve bytes for eight scales and eight minimums of six bits: the first four of each have a byte of their own, whose two upper bits
- * hold the upper bits of the last four; these share the last four bytes with their lower nibbles. */
-static void pack_scales(uint8_t *packed, const uint8_t *scales, const uint8_t *mins)
-{
-    for (int s = 0; s < 4; s++) {
-        packed[s] = (uint8_t)(scales[s] | scales[s + 4] >> 4 << 6);
-        packed[s + 4] = (uint8_t)(mins[s] | mins[s + 4] >> 4 << 6);
-        packed[s + 8] = (uint8_t)((scales[s + 4] & 15) | mins[s + 4] << 4);
-    }
-}
-
-static void unpack_scales(const uint8_t *packed, uint8_t *scales, uint8_t *mins)
-{
-    for (int s = 0; s < 4; s++) {
-        scales[s] = packed[s] & 63;
-        mins[s] = packed[s + 4] & 63;
-        scales[s + 4] = (uint8_t)((packed[s + 8] & 15) | packed[s] >> 6 << 4);
-        mins[s + 4] = (uint8_t)(packed[s + 8] >> 4 | packed[s + 4] >> 6 << 4);
-    }
-}
-
 void ggx_quantize_q4_k(const float *in, void *out, uint64_t rows, uint64_t cols, const float *imatrix,
                        void *scratch GGX_UNUSED) GGX_NOEXCEPT
 {
@@ -191,14 +113,10 @@ void ggx_quantize_q4_k(const float *in, void *out, uint64_t rows, uint64_t cols,
         affine_block block;
         float copy[SUPER];
         const float *weights = imatrix ? imatrix + b % (cols / SUPER) * SUPER : NULL;
-        const float *x = search_block(&q4_k, in + b * SUPER, copy, weights, &block, to->d, to->dmin);
-        pack_scales(to->scales, block.scales, block.mins);
-        unpack_scales(to->scales, block.scales, block.mins);
+        const float *x = search_block(&q4_k, in + b * SUPER, copy, weights, &block);
+        store_scales_q4_k(to, &block);
         round_levels(&q4_k, x, &block);
-        for (int i = 0; i < 128; i++) {
-            const uint8_t *l = block.levels + i / 32 * 64 + i % 32;
-            to->qs[i] = (uint8_t)(l[0] | l[32] << 4);
-        }
+        store_levels_q4_k(to, block.levels);
     }
 }
 
@@ -226,23 +144,10 @@ void ggx_quantize_q5_k(const float *in, void *out, uint64_t rows, uint64_t cols,
         affine_block block;
         float copy[SUPER];
         const float *weights = imatrix ? imatrix + b % (cols / SUPER) * SUPER : NULL;
-        const float *x = search_block(&q5_k, in + b * SUPER, copy, weights, &block, to->d, to->dmin);
-        for (int s = 0; s < 8; s++) { /* q4_k stores codes beyond 63 as they are, q5_k does not */
-            block.scales[s] = block.scales[s] < 63 ? block.scales[s] : 63;
-            block.mins[s] = block.mins[s] < 63 ? block.mins[s] : 63;
-        }
-        pack_scales(to->scales, block.scales, block.mins);
-        unpack_scales(to->scales, block.scales, block.mins);
+        const float *x = search_block(&q5_k, in + b * SUPER, copy, weights, &block);
+        store_scales_q5_k(to, &block);
         round_levels(&q5_k, x, &block);
-        for (int i = 0; i < 32; i++) {
-            uint32_t high = 0;
-            for (int s = 0; s < 8; s++) high |= (uint32_t)(block.levels[32 * s + i] >> 4) << s;
-            to->qh[i] = (uint8_t)high;
-        }
-        for (int i = 0; i < 128; i++) {
-            const uint8_t *l = block.levels + i / 32 * 64 + i % 32;
-            to->qs[i] = (uint8_t)((l[0] & 15) | l[32] << 4);
-        }
+        store_levels_q5_k(to, block.levels);
     }
 }
 

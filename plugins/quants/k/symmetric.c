@@ -1,25 +1,5 @@
 /* k/symmetric.c - super-blocks whose sub-blocks of 16 have a scale only: q3_k, q6_k. Layouts in docs/formats/tensor-types.md. */
-#include "../common/block.h"
-#include "../common/search.h"
-#include "k.h"
-
-#define SUB 16
-
-typedef struct block_q3_k {
-    uint8_t hmask[32];  /* third bits */
-    uint8_t qs[64];     /* the lower two */
-    uint8_t scales[12]; /* six bits each, see pack_scales */
-    uint8_t d[2];       /* f16 */
-} block_q3_k;
-GGX_STATIC_ASSERT(sizeof(block_q3_k) == 110, "q3_k: 110 bytes for 256 elements");
-
-typedef struct block_q6_k {
-    uint8_t ql[128];    /* the lower four bits */
-    uint8_t qh[64];     /* the upper two */
-    uint8_t scales[16]; /* two's complement */
-    uint8_t d[2];       /* f16 */
-} block_q6_k;
-GGX_STATIC_ASSERT(sizeof(block_q6_k) == 210, "q6_k: 210 bytes for 256 elements");
+#include "symmetric.h"
 
 /* Levels over again, for the scale as it was stored. A scale of 0 leaves them. */
 static void round_levels(const float *x, float d, int nmax, uint8_t *levels)
@@ -81,19 +61,6 @@ static float search_plain(const float *x, int nmax, uint8_t *levels)
     return scale;
 }
 
-/* Index of the value of largest magnitude, or -1 when there is none above 0. */
-static int find_largest(const float *values)
-{
-    float magnitude = 0;
-    int at = -1;
-    for (int i = 0; i < SUPER / SUB; i++)
-        if (fabsf(values[i]) > magnitude) {
-            magnitude = fabsf(values[i]);
-            at = i;
-        }
-    return at;
-}
-
 /* q3_k's scales and levels without an importance matrix; returns the scale of the codes. */
 static float search_q3_plain(const float *x, uint8_t *codes, uint8_t *levels)
 {
@@ -126,22 +93,6 @@ static float search_q3_weighted(const float *x, const float *imatrix, uint8_t *c
     return ggx_search_symmetric(SUPER / SUB, 32, scales, sums, codes);
 }
 
-/* Sixteen codes of six bits in twelve bytes: the lower nibbles of s and s+8 share byte s, the upper two bits of s, s+4, s+8, s+12
- * share byte 8+s. */
-static void pack_scales(uint8_t *packed, const uint8_t *codes)
-{
-    for (int s = 0; s < 8; s++) packed[s] = (uint8_t)((codes[s] & 15) | codes[s + 8] << 4);
-    for (int s = 0; s < 4; s++)
-        packed[8 + s] =
-            (uint8_t)(codes[s] >> 4 | codes[s + 4] >> 4 << 2 | codes[s + 8] >> 4 << 4 | codes[s + 12] >> 4 << 6);
-}
-
-static int32_t unpack_scale(const uint8_t *packed, int s)
-{
-    int32_t low = s < 8 ? packed[s] & 15 : packed[s - 8] >> 4;
-    return (low | (packed[8 + s % 4] >> (s / 4 * 2) & 3) << 4) - 32;
-}
-
 void ggx_quantize_q3_k(const float *in, void *out, uint64_t rows, uint64_t cols, const float *imatrix,
                        void *scratch GGX_UNUSED) GGX_NOEXCEPT
 {
@@ -152,19 +103,11 @@ void ggx_quantize_q3_k(const float *in, void *out, uint64_t rows, uint64_t cols,
         const float *x = ggx_block_clean(in + b * SUPER, copy, SUPER);
         ggx_scale_put(to->d, imatrix ? search_q3_weighted(x, imatrix + b % (cols / SUPER) * SUPER, codes, levels)
                                      : search_q3_plain(x, codes, levels));
-        pack_scales(to->scales, codes);
+        pack_q3_scales(to->scales, codes);
         float d = ggx_scale_get(to->d);
         for (int s = 0; s < SUPER / SUB; s++)
-            round_levels(x + SUB * s, d * (float)unpack_scale(to->scales, s), 4, levels + SUB * s);
-        for (int i = 0; i < 32; i++) {
-            uint32_t high = 0;
-            for (int s = 0; s < 8; s++) high |= (uint32_t)(levels[32 * s + i] >> 2) << s;
-            to->hmask[i] = (uint8_t)high;
-        }
-        for (int i = 0; i < 64; i++) {
-            const uint8_t *l = levels + i / 32 * 128 + i % 32;
-            to->qs[i] = (uint8_t)((l[0] & 3) | (l[32] & 3) << 2 | (l[64] & 3) << 4 | (l[96] & 3) << 6);
-        }
+            round_levels(x + SUB * s, d * (float)unpack_q3_scale(to->scales, s), 4, levels + SUB * s);
+        pack_q3_levels(to, levels);
     }
 }
 
@@ -174,24 +117,13 @@ void ggx_dequantize_q3_k(const void *in, float *out, uint64_t elems) GGX_NOEXCEP
     for (uint64_t b = 0; b < elems / SUPER; b++, from++, out += SUPER) {
         float d = ggx_scale_get(from->d);
         for (int s = 0; s < SUPER / SUB; s++) {
-            float scale = d * (float)unpack_scale(from->scales, s);
+            float scale = d * (float)unpack_q3_scale(from->scales, s);
             const uint8_t *qs = from->qs + s / 8 * 32 + s % 2 * 16, *high = from->hmask + s % 2 * 16;
             int shift = s % 8 / 2 * 2, bit = s / 2;
             for (int i = 0; i < SUB; i++)
                 out[SUB * s + i] = scale * (float)((qs[i] >> shift & 3) - (high[i] >> bit & 1 ? 0 : 4));
         }
     }
-}
-
-static void pack_q6(block_q6_k *to, const uint8_t *levels)
-{
-    for (int half = 0; half < 2; half++)
-        for (int i = 0; i < 32; i++) {
-            const uint8_t *l = levels + 128 * half + i;
-            to->ql[64 * half + i] = (uint8_t)((l[0] & 15) | l[64] << 4);
-            to->ql[64 * half + i + 32] = (uint8_t)((l[32] & 15) | l[96] << 4);
-            to->qh[32 * half + i] = (uint8_t)(l[0] >> 4 | l[32] >> 4 << 2 | l[64] >> 4 << 4 | l[96] >> 4 << 6);
-        }
 }
 
 void ggx_quantize_q6_k(const float *in, void *out, uint64_t rows, uint64_t cols, const float *imatrix,
@@ -218,7 +150,7 @@ void ggx_quantize_q6_k(const float *in, void *out, uint64_t rows, uint64_t cols,
             to->scales[s] = (uint8_t)ggx_i32_min(ggx_i32_round(inverse * scales[s]), 127);
             round_levels(x + SUB * s, d * (float)(int8_t)to->scales[s], 32, levels + SUB * s);
         }
-        pack_q6(to, levels);
+        pack_q6_levels(to, levels);
     }
 }
 
