@@ -1,2 +1,2 @@
 find_package(ZLIB REQUIRED)
-set(libs ZLIB::ZLIB)
+list(APPEND libs ZLIB::ZLIB)
