@@ -61,16 +61,14 @@ static split split_s(const float *x, const float *weights, const uint8_t *order)
         wx[i + 1] = wx[i] + weights[order[i]] * x[order[i]];
         w[i + 1] = w[i] + weights[order[i]];
     }
-    const float *up = shifted[0], *down = shifted[1];
     for (int a = 0; a <= SUB_S; a++)
-        for (int b = a; b <= SUB_S; b++) {
-            float x0 = wx[a], x1 = wx[b] - wx[a], x2 = wx[SUB_S] - wx[b];
-            float w0 = w[a], w1 = w[b] - w[a], w2 = w[SUB_S] - w[b];
-            float up_q2 = w0 * up[0] * up[0] + w1 * up[1] * up[1] + w2 * up[2] * up[2];
-            float down_q2 = w0 * down[0] * down[0] + w1 * down[1] * down[1] + w2 * down[2] * down[2];
-            offer(&best, x0 * up[0] + x1 * up[1] + x2 * up[2], up_q2, a, b, 0);
-            offer(&best, x0 * down[0] + x1 * down[1] + x2 * down[2], down_q2, a, b, 1);
-        }
+        for (int b = a; b <= SUB_S; b++)
+            for (int shift = 0; shift < 2; shift++) {
+                const float *v = shifted[shift];
+                float xq = wx[a] * v[0] + (wx[b] - wx[a]) * v[1] + (wx[SUB_S] - wx[b]) * v[2];
+                float q2 = w[a] * v[0] * v[0] + (w[b] - w[a]) * v[1] * v[1] + (w[SUB_S] - w[b]) * v[2] * v[2];
+                offer(&best, xq, q2, a, b, shift);
+            }
     return best;
 }
 

@@ -31,7 +31,8 @@ ggx_lattice *ggx_lattice_open(const ggx_grid *grid, void *scratch)
     uint32_t groups = count_groups(grid);
     for (uint32_t i = 0; i < groups; i++) lattice->entries[i] = -1;
     for (uint32_t p = 0; p < grid->size; p++) {
-        for (uint32_t i = 0; i < grid->dims; i++) lattice->points[p][i] = (uint8_t)ggx_grid_level(grid, p, i);
+        for (uint32_t i = 0; i < grid->dims; i++)
+            lattice->columns[i][p] = lattice->points[p][i] = (uint8_t)ggx_grid_level(grid, p, i);
         lattice->entries[number_group(grid, lattice->points[p])] = (int32_t)p;
     }
     return lattice;
@@ -40,16 +41,17 @@ ggx_lattice *ggx_lattice_open(const ggx_grid *grid, void *scratch)
 /* Squared distances of all points from a group, and how many points are at each. */
 static void measure(const ggx_lattice *lattice, const uint8_t *levels, uint8_t *distances, uint16_t *counts)
 {
+    uint32_t size = lattice->grid->size;
+    memset(distances, 0, size);
     memset(counts, 0, DISTANCES * sizeof *counts);
-    for (uint32_t p = 0; p < lattice->grid->size; p++) {
-        int32_t sum = 0;
-        for (uint32_t i = 0; i < lattice->grid->dims; i++) {
-            int32_t d = lattice->points[p][i] - levels[i];
-            sum += d * d;
+    for (uint32_t i = 0; i < lattice->grid->dims; i++) {
+        const uint8_t *column = lattice->columns[i];
+        for (uint32_t p = 0; p < size; p++) {
+            int32_t d = column[p] - levels[i];
+            distances[p] = (uint8_t)(distances[p] + d * d);
         }
-        distances[p] = (uint8_t)sum;
-        counts[sum]++;
     }
+    for (uint32_t p = 0; p < size; p++) counts[distances[p]]++;
 }
 
 /* Appends the list of points in the first shells, sorted by counting. */

@@ -17,7 +17,8 @@ typedef struct ggx_lattice {
     uint32_t used; /* entries of `lists` */
     int32_t entries
         [GGX_LATTICE_POINTS]; /* of each group: index on the grid, -1 not known yet, else -2 - place of its list */
-    uint8_t points[2048][GGX_LATTICE_DIMS]; /* levels of the grid's points */
+    uint8_t points[2048][GGX_LATTICE_DIMS];  /* levels of the grid's points */
+    uint8_t columns[GGX_LATTICE_DIMS][2048]; /* the same by element */
     uint16_t lists[];
 } ggx_lattice;
 
