@@ -6,14 +6,10 @@
 
 typedef struct builder {
     ggx_arena *arena;
-    ggx_json_parser parser;
+    ggx_json_parser *parser;
     ggx_error *error;
     const char *name;
 } builder;
-
-typedef struct level {
-    ggx_json *node, *last;
-} level;
 
 static ggx_status no_memory(const builder *b)
 {
@@ -21,10 +17,10 @@ static ggx_status no_memory(const builder *b)
 }
 
 /* The parser's error with the file's name before it. */
-static ggx_status next_token(builder *b, ggx_json_token *token)
+static ggx_status next_token(const builder *b, ggx_json_token *token)
 {
     ggx_error inner;
-    ggx_status status = ggx_json_next(&b->parser, token, &inner);
+    ggx_status status = ggx_json_next(b->parser, token, &inner);
     if (status == GGX_OK) return GGX_OK;
     return ggx_fail_at(b->error, status, GGX_NO_MEMBER, inner.offset, "%s: %s", b->name, inner.text);
 }
@@ -72,72 +68,60 @@ static ggx_status check_keys(const builder *b, const ggx_json *object)
     return status;
 }
 
-/* The value that begins with `token`, without what lies inside it. */
-static ggx_status make_node(const builder *b, const ggx_json_token *token, ggx_json *node)
+static ggx_status read_value(const builder *b, const ggx_json_token *token, ggx_json *node);
+
+/* The members or elements up to the end of the object or array. */
+static ggx_status read_inside(const builder *b, ggx_json *node)
+{
+    ggx_json **link = &node->first;
+    for (;;) {
+        ggx_json_token token = {0};
+        ggx_status status = next_token(b, &token);
+        if (status == GGX_OK && token.kind == GGX_JSON_OBJECT_END) return check_keys(b, node);
+        if (status != GGX_OK || token.kind == GGX_JSON_ARRAY_END) return status;
+        ggx_json *inner = ggx_arena_alloc(b->arena, sizeof *inner);
+        if (!inner) return no_memory(b);
+        if (token.kind == GGX_JSON_KEY) {
+            inner->key_line = token.line;
+            inner->key_column = token.column;
+            status = copy_text(b, &token, &inner->key);
+            if (status == GGX_OK) status = next_token(b, &token);
+        }
+        if (status == GGX_OK) status = read_value(b, &token, inner);
+        if (status != GGX_OK) return status;
+        *link = inner;
+        link = &inner->next;
+        node->count++;
+    }
+}
+
+/* The value that begins with `token`. The parser bounds how deep this goes. */
+static ggx_status read_value(const builder *b, const ggx_json_token *token, ggx_json *node)
 {
     node->kind = token->kind;
     node->line = token->line;
     node->column = token->column;
     node->integer = token->integer;
     node->real = token->real;
+    if (token->kind == GGX_JSON_OBJECT || token->kind == GGX_JSON_ARRAY) return read_inside(b, node);
     int has_text = token->kind == GGX_JSON_STRING || token->kind == GGX_JSON_INT || token->kind == GGX_JSON_REAL;
     return has_text ? copy_text(b, token, &node->text) : GGX_OK;
 }
 
-static ggx_status add_value(builder *b, level *parent, const ggx_json_token *token, const ggx_json_token *key,
-                            ggx_json **out)
-{
-    ggx_json *node = ggx_arena_alloc(b->arena, sizeof *node);
-    if (!node) return no_memory(b);
-    ggx_status status = make_node(b, token, node);
-    if (status == GGX_OK && key) {
-        node->key_line = key->line;
-        node->key_column = key->column;
-        status = copy_text(b, key, &node->key);
-    }
-    if (status != GGX_OK) return status;
-    if (parent) {
-        *(parent->last ? &parent->last->next : &parent->node->first) = node;
-        parent->last = node;
-        parent->node->count++;
-    }
-    *out = node;
-    return GGX_OK;
-}
-
-static ggx_status build(builder *b, ggx_json **root)
-{
-    level levels[GGX_JSON_DEPTH + 1];
-    uint32_t depth = 0;
-    for (;;) {
-        ggx_json_token token, key;
-        int keyed = 0;
-        ggx_status status = next_token(b, &token);
-        if (status == GGX_OK && token.kind == GGX_JSON_KEY) {
-            keyed = 1;
-            key = token;
-            status = next_token(b, &token);
-        }
-        if (status != GGX_OK || token.kind == GGX_JSON_END) return status;
-        if (token.kind == GGX_JSON_OBJECT_END || token.kind == GGX_JSON_ARRAY_END) {
-            const ggx_json *ended = levels[--depth].node;
-            status = token.kind == GGX_JSON_OBJECT_END ? check_keys(b, ended) : GGX_OK;
-            if (status != GGX_OK) return status;
-            continue;
-        }
-        ggx_json *node = NULL;
-        status = add_value(b, depth ? &levels[depth - 1] : NULL, &token, keyed ? &key : NULL, &node);
-        if (status != GGX_OK) return status;
-        if (!depth) *root = node;
-        if (node->kind == GGX_JSON_OBJECT || node->kind == GGX_JSON_ARRAY) levels[depth++] = (level){node, NULL};
-    }
-}
-
 ggx_status ggx_json_parse(ggx_arena *arena, ggx_str text, const char *name, ggx_json **out, ggx_error *error)
 {
-    builder b = {.arena = arena, .error = error, .name = name};
-    ggx_json_init(&b.parser, text);
-    return build(&b, out);
+    ggx_json_parser parser;
+    const builder b = {arena, &parser, error, name};
+    ggx_json_token token = {0};
+    ggx_json_init(&parser, text);
+    ggx_status status = next_token(&b, &token);
+    if (status != GGX_OK) return status;
+    ggx_json *root = ggx_arena_alloc(arena, sizeof *root);
+    if (!root) return no_memory(&b);
+    status = read_value(&b, &token, root);
+    if (status == GGX_OK) status = next_token(&b, &token); /* the end */
+    if (status == GGX_OK) *out = root;
+    return status;
 }
 
 const ggx_json *ggx_json_get_str(const ggx_json *object, ggx_str key)

@@ -70,8 +70,9 @@ static void print_verb_help(const verb *v, ggx_text *out)
 
 static void print_help(ggx_text *out)
 {
-    ggx_text_format(out, "ggx converts published model weights into the files that ggml programs load.\n\n"
-                         "Usage: ggx [VERB] [OPTION…] …\n\n");
+    ggx_text_format(
+        out, "ggx converts published model weights into files that other programs load, quantized on the way.\n\n"
+             "Usage: ggx [VERB] [OPTION…] …\n\n");
     for (size_t i = 0; i < VERBS; i++) ggx_text_format(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
     ggx_text_format(out, "\nWithout a verb, %s is meant. ggx VERB --help lists the options of a verb.\n",
                     verbs[0].name);

@@ -26,6 +26,7 @@ void ggx_progress_open(ggx_progress *progress, int32_t quiet, int32_t verbose)
     progress->quiet = quiet;
     progress->verbose = verbose;
     ggx_progress_label(progress, "reading");
+    progress->bytes = 0; /* plugins count in units of their own */
 }
 
 static void clear(ggx_progress *progress)
@@ -42,6 +43,7 @@ void ggx_progress_label(ggx_progress *progress, const char *label)
     progress->begun = progress->shown = now();
     progress->first = UINT64_MAX;
     progress->printed = 0;
+    progress->bytes = 1;
     pthread_mutex_unlock(&progress->lock);
 }
 
@@ -65,8 +67,10 @@ static void print_amounts(const ggx_progress *progress, char *out, size_t room, 
     print_bytes(a, done);
     print_bytes(b, total);
     print_bytes(rate, speed);
-    int n = snprintf(out, room, "%3.0f %%  %s of %s", done * 100 / total, a, b);
-    if (speed <= 0 || n < 0) return;
+    int n = snprintf(out, room, "%3.0f %%", done * 100 / total);
+    if (!progress->bytes) return;
+    n += snprintf(out + n, room - (size_t)n, "  %s of %s", a, b);
+    if (speed <= 0) return;
     double left = (total - done) / speed;
     snprintf(out + n, room - (size_t)n, ", %s/s, %.0f:%02.0f left", rate, (double)(uint64_t)(left / 60),
              (double)((uint64_t)left % 60));
@@ -132,5 +136,4 @@ void ggx_progress_close(ggx_progress *progress)
     pthread_mutex_lock(&progress->lock);
     clear(progress);
     pthread_mutex_unlock(&progress->lock);
-    pthread_mutex_destroy(&progress->lock);
 }

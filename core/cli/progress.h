@@ -9,6 +9,7 @@
 typedef struct ggx_progress {
     pthread_mutex_t lock;
     int32_t terminal, colors, quiet, verbose;
+    int32_t bytes; /* 1: the amounts are bytes */
     int32_t drawn; /* 1: a bar stands on the terminal's last line */
     char label[48];
     double begun, shown;     /* seconds: of this label, and of what was printed last */
@@ -25,7 +26,7 @@ void ggx_progress_label(ggx_progress *progress, const char *label);
 void ggx_progress_update(void *context, uint64_t done, uint64_t total);
 void ggx_progress_log(void *context, int32_t level, const char *text);
 
-/* Takes the bar away. */
+/* Takes the bar away, so that something else can be printed; may be called again. */
 void ggx_progress_close(ggx_progress *progress);
 
 #endif

@@ -41,7 +41,7 @@ static const char *option_type(const ggx_option *option)
     return option->type >= 1 && option->type < sizeof names / sizeof names[0] ? names[option->type] : "unknown";
 }
 
-/* What a plugin offers, in few words: "reader darknet", "quant q4_0 q4_1 …". */
+/* What a plugin offers, in few words: each interface with its names. */
 static const char *describe_offers(ggx_arena *arena, const ggx_plugin_entry *entry)
 {
     ggx_text text = {0};

@@ -20,9 +20,10 @@ typedef struct exam {
 
 static ggx_status refuse(const exam *x, const char *field, const char *found, const char *expected)
 {
-    return ggx_entry_refuse(x->entry,
-                            ggx_refusal_make(&x->registry->arena, x->entry->path, "%s%s: found %.64s, expected %.200s",
-                                             x->at, field, found ? found : "NULL", expected));
+    ggx_entry_refuse(x->entry,
+                     ggx_refusal_make(&x->registry->arena, x->entry->path, "%s%s: found %.64s, expected %.200s", x->at,
+                                      field, found ? found : "NULL", expected));
+    return GGX_E_PLUGIN;
 }
 
 static ggx_status expect_text(const exam *x, const char *field, const char *found, const char *expected)

@@ -22,8 +22,9 @@ typedef struct manifest {
 /* Refuses for the key: `found` and `expected` as docs/abi.md says. */
 static ggx_status refuse(const manifest *m, const char *key, const char *found, const char *expected)
 {
-    return ggx_entry_refuse(m->entry, ggx_refusal_make(&m->registry->arena, m->path, "%s%s: found %.64s, expected %s",
-                                                       m->at, key, found, expected));
+    ggx_entry_refuse(m->entry, ggx_refusal_make(&m->registry->arena, m->path, "%s%s: found %.64s, expected %s", m->at,
+                                                key, found, expected));
+    return GGX_E_PLUGIN;
 }
 
 static const char *kind_name(const ggx_json *value)

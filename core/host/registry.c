@@ -121,7 +121,7 @@ ggx_status ggx_registry_get(ggx_registry *registry, const char *interface_id, gg
 
 ggx_status ggx_registry_quant(ggx_registry *registry, ggx_str type, const ggx_quant **out, ggx_error *error)
 {
-    const void *vtable;
+    const void *vtable = NULL;
     ggx_status status = ggx_registry_get(registry, GGX_QUANT_ID, type, &vtable, NULL, error);
     if (status == GGX_OK) *out = vtable;
     return status;
