@@ -39,7 +39,7 @@ static uint64_t count_notes(const ggx_plan *plan, const ggx_plan_tensor **first)
     return n;
 }
 
-/* Tensors of each type, in the order in which the types first occur: "13 q4_0, 46 f32". */
+/* Tensors of each type, in the order in which the types first occur. */
 static void list_types(const ggx_plan *plan, ggx_text *out)
 {
     for (uint64_t i = 0, listed = 0; i < plan->tensor_count; i++) {

@@ -385,6 +385,7 @@ static ggx_value code_or_null(int32_t code)
     return code == GGX_NO_CODE ? (ggx_value){0} : ggx_value_int(code);
 }
 
+/* A type that no plugin makes is f32, whose code is 0 in both numberings. */
 int ggx_builtin_value(ggx_eval *eval, ggx_str name, ggx_value *out)
 {
     const ggx_recipe_env *env = eval->env;
@@ -395,8 +396,10 @@ int ggx_builtin_value(ggx_eval *eval, ggx_str name, ggx_value *out)
     case 1: *out = text_or_null(env->writer); return 1;
     case 2: *out = text_or_null(env->type_name); return 1;
     case 3: *out = ggx_value_bool(env->type && env->type->type.block_elems > 1); return 1;
-    case 4: *out = code_or_null(env->type ? env->type->file_type : GGX_NO_CODE); return 1;
-    case 5: *out = code_or_null(env->type ? env->type->legacy_file_type : GGX_NO_CODE); return 1;
+    case 4: *out = code_or_null(env->type ? env->type->file_type : env->type_name[0] ? 0 : GGX_NO_CODE); return 1;
+    case 5:
+        *out = code_or_null(env->type ? env->type->legacy_file_type : env->type_name[0] ? 0 : GGX_NO_CODE);
+        return 1;
     case 6: *out = text_or_null(env->version); return 1;
     default: return 0;
     }

@@ -16,6 +16,7 @@ with tempfile.TemporaryDirectory() as folder:
         "longer.safetensors": good + b"x",
         "header.safetensors": b"\xff" * 8 + good[8:],
         "noise.safetensors": random.Random(1).randbytes(4096),
+        "noise.dat": random.Random(2).randbytes(4096),
     }
     for name, data in files.items():
         with open(name, "wb") as f:
@@ -25,7 +26,7 @@ with tempfile.TemporaryDirectory() as folder:
         said = flow.run("--reader", "safetensors", name, "-o", "out.gguf", "--recipe", "none", code=7)
         flow.check(said.count("\n") == 1 and name in said, f"{name}: not one sentence with the file's name: {said!r}")
     cases = [
-        (2, ["good.safetensors", "-o", "out.gguf", "--recipe", "none", "--type", "q4_none"]),
+        (3, ["good.safetensors", "-o", "out.gguf", "--recipe", "none", "--type", "q4_none"]),
         (2, ["good.safetensors", "-o", "out.unknown"]),
         (2, ["good.safetensors", "-o", "out.gguf", "-O", "no.such=1"]),
         (2, ["good.safetensors", "-o", "out.gguf", "--no-such-option"]),
@@ -33,7 +34,7 @@ with tempfile.TemporaryDirectory() as folder:
         (2, ["good.safetensors"]),
         (3, ["missing.safetensors", "-o", "out.gguf"]),
         (3, ["good.safetensors", "-o", "no/such/folder/out.gguf"]),
-        (8, ["noise.safetensors", "-o", "out.gguf"]),
+        (8, ["noise.dat", "-o", "out.gguf"]),
         (3, ["good.safetensors", "-o", "out.gguf", "--recipe", "no-such-recipe"]),
     ]
     for code, words in cases:
