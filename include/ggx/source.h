@@ -36,7 +36,7 @@ typedef struct ggx_source {
     ggx_status (*member)(const struct ggx_source *source, uint32_t index, ggx_member *out,
                          ggx_error *error) GGX_NOEXCEPT;
 
-    /* [any] Index of the member with that name; a single file's siblings (same directory, or a directory below it) are opened on
+    /* [any] Index of the member with that name; siblings of a single file or prefix (same directory, or one below it) are opened on
      * the way. Names are relative, with '/', without '..', '.' or empty parts, else GGX_E_MALFORMED. GGX_E_NOTFOUND is a normal
      * answer: try the next name. */
     ggx_status (*find)(const struct ggx_source *source, ggx_str name, uint32_t *index, ggx_error *error) GGX_NOEXCEPT;
