@@ -3,18 +3,18 @@
  *  - an axis of a piece maps index i to the digits of (i + first) in the mixed radix of its factors;
  *  - axes are folded: no factors of size 1, neighbours merged where one stride serves both, `first` moved into the offset where
  *    possible, so that an axis of length 1 has no factors and a "clean" axis has first 0 and factors of exactly its length. */
-#include "checkpoint/view.h"
+#include "checkpoint/view_parts.h"
 
 #include "base/text.h"
 #include <ggx_sdk/checked.h>
 #include <ggx_sdk/error.h>
 
-static ggx_status no_memory(ggx_error *error)
+ggx_status ggx_view_no_memory(ggx_error *error)
 {
     return ggx_fail(error, GGX_E_NOMEM, "a view needs more memory than the plan may use");
 }
 
-static const char *shape_text(char *out, size_t size, const uint64_t *shape, uint32_t rank)
+const char *ggx_shape_text(char *out, size_t size, const uint64_t *shape, uint32_t rank)
 {
     size_t at = 0;
     out[0] = 0;
@@ -36,7 +36,7 @@ static uint64_t factors_product(const ggx_axis *axis)
 }
 
 /* Brings one axis of a piece into the folded form. The factors are the axis's own (not shared). */
-static void fold_axis(ggx_piece *piece, uint32_t a)
+void ggx_piece_fold(ggx_piece *piece, uint32_t a)
 {
     ggx_axis *axis = &piece->axis[a];
     uint64_t count = piece->count[a];
@@ -71,7 +71,7 @@ static void fold_axis(ggx_piece *piece, uint32_t a)
     if (!axis->factor_count) axis->first = 0;
 }
 
-static int axis_clean(const ggx_piece *piece, uint32_t a)
+int ggx_piece_clean(const ggx_piece *piece, uint32_t a)
 {
     return !piece->axis[a].first && factors_product(&piece->axis[a]) == piece->count[a];
 }
@@ -83,7 +83,7 @@ static ggx_status own_factors(ggx_arena *arena, ggx_piece *piece, uint32_t rank,
         uint32_t n = piece->axis[a].factor_count;
         if (!n) continue;
         ggx_factor *factors = ggx_arena_array(arena, n, sizeof *factors);
-        if (!factors) return no_memory(error);
+        if (!factors) return ggx_view_no_memory(error);
         memcpy(factors, piece->axis[a].factors, n * sizeof *factors);
         piece->axis[a].factors = factors;
     }
@@ -100,12 +100,12 @@ static ggx_status one_piece(ggx_arena *arena, ggx_view *out, const int64_t *stri
         if (!out->shape[a]) return GGX_OK;
     ggx_piece *piece = ggx_arena_alloc(arena, sizeof *piece);
     ggx_factor *factors = ggx_arena_array(arena, out->rank ? out->rank : 1, sizeof *factors);
-    if (!piece || !factors) return no_memory(error);
+    if (!piece || !factors) return ggx_view_no_memory(error);
     for (uint32_t a = 0; a < out->rank; a++) {
         factors[a] = (ggx_factor){out->shape[a], stride[a]};
         piece->count[a] = out->shape[a];
         piece->axis[a] = (ggx_axis){0, 1, 0, &factors[a]};
-        fold_axis(piece, a);
+        ggx_piece_fold(piece, a);
     }
     out->pieces = piece;
     out->piece_count = 1;
@@ -153,7 +153,7 @@ ggx_status ggx_view_copy(ggx_arena *arena, const ggx_view *view, ggx_view *out, 
 {
     *out = *view;
     out->pieces = ggx_arena_array(arena, view->piece_count ? view->piece_count : 1, sizeof *out->pieces);
-    if (!out->pieces) return no_memory(error);
+    if (!out->pieces) return ggx_view_no_memory(error);
     for (uint32_t i = 0; i < view->piece_count; i++) {
         out->pieces[i] = view->pieces[i];
         ggx_status status = own_factors(arena, &out->pieces[i], view->rank, error);
@@ -258,7 +258,7 @@ ggx_status ggx_view_slice(ggx_arena *arena, ggx_view *view, uint32_t axis, uint6
         p.axis[axis].first += from - p.start[axis];
         p.start[axis] = from - start;
         p.count[axis] = to - from;
-        fold_axis(&p, axis);
+        ggx_piece_fold(&p, axis);
         view->pieces[kept++] = p;
     }
     view->piece_count = kept;
@@ -305,8 +305,8 @@ ggx_status ggx_view_concat(ggx_arena *arena, const ggx_view *views, uint32_t cou
         for (uint32_t a = 0; same && a < views[0].rank; a++) same = a == axis || views[v].shape[a] == views[0].shape[a];
         if (!same)
             return ggx_fail(error, GGX_E_USAGE, "concat along axis %u: shapes %s and %s differ elsewhere", axis,
-                            shape_text(a_text, sizeof a_text, views[0].shape, views[0].rank),
-                            shape_text(b_text, sizeof b_text, views[v].shape, views[v].rank));
+                            ggx_shape_text(a_text, sizeof a_text, views[0].shape, views[0].rank),
+                            ggx_shape_text(b_text, sizeof b_text, views[v].shape, views[v].rank));
         if (!ggx_type_same(&views[v].type, &views[0].type))
             return ggx_fail(error, GGX_E_USAGE, "concat: element types %s and %s differ", views[0].type.name,
                             views[v].type.name);
@@ -318,7 +318,7 @@ ggx_status ggx_view_stack(ggx_arena *arena, const ggx_view *views, uint32_t coun
                           ggx_error *error)
 {
     ggx_view *wide = ggx_arena_array(arena, count ? count : 1, sizeof *wide);
-    if (!wide) return no_memory(error);
+    if (!wide) return ggx_view_no_memory(error);
     for (uint32_t v = 0; v < count; v++) {
         ggx_status status = ggx_view_copy(arena, &views[v], &wide[v], error);
         if (status == GGX_OK) status = ggx_view_unsqueeze(arena, &wide[v], axis, error);
@@ -334,190 +334,28 @@ ggx_status ggx_view_repeat(ggx_arena *arena, ggx_view *view, uint32_t axis, uint
         return ggx_fail(error, GGX_E_USAGE, "repeat: axis %u cannot be repeated %llu times", axis,
                         (unsigned long long)times);
     ggx_piece *p = view->pieces;
-    if (times && view->piece_count == 1 && axis_clean(p, axis) && p->axis[axis].factor_count < GGX_MAX_FACTORS) {
+    if (times && view->piece_count == 1 && ggx_piece_clean(p, axis) && p->axis[axis].factor_count < GGX_MAX_FACTORS) {
         uint32_t n = p->axis[axis].factor_count;
         ggx_factor *factors = ggx_arena_array(arena, n + 1, sizeof *factors);
         uint64_t elems;
         view->shape[axis] = longer;
-        if (!factors) return no_memory(error);
+        if (!factors) return ggx_view_no_memory(error);
         if (!ggx_product_u64(view->shape, view->rank, &elems) || elems > INT64_MAX / 32)
             return ggx_fail(error, GGX_E_USAGE, "repeat: the tensor becomes too large");
         factors[0] = (ggx_factor){times, 0};
         if (n) memcpy(factors + 1, p->axis[axis].factors, n * sizeof *factors);
         p->axis[axis] = (ggx_axis){0, n + 1, 0, factors};
         p->count[axis] = longer;
-        fold_axis(p, axis);
+        ggx_piece_fold(p, axis);
         return GGX_OK;
     }
     if (!times) return ggx_view_slice(arena, view, axis, 0, 0, error);
     if (times > GGX_MAX_PIECES)
         return ggx_fail(error, GGX_E_USAGE, "repeat: a view may have %d pieces", GGX_MAX_PIECES);
     ggx_view *copies = ggx_arena_array(arena, times, sizeof *copies);
-    if (!copies) return no_memory(error);
+    if (!copies) return ggx_view_no_memory(error);
     for (uint64_t i = 0; i < times; i++) copies[i] = *view;
     return join(arena, copies, (uint32_t)times, axis, view, error);
-}
-
-/* --- reshape --------------------------------------------------------------------------------------------------------------------- */
-
-/* A run of old axes and a run of new axes with the same product. */
-typedef struct group {
-    uint32_t old_begin, old_end, new_begin, new_end;
-} group;
-
-static uint64_t span(const uint64_t *shape, uint32_t begin, uint32_t end)
-{
-    uint64_t n = 1;
-    for (uint32_t a = begin; a < end; a++) n *= shape[a];
-    return n;
-}
-
-/* The piece's range [*first, *first + *count) of the group's flattened axes; 0 when it is no range. */
-static int flatten_box(const ggx_piece *p, const uint64_t *shape, uint32_t begin, uint32_t end, uint64_t *first,
-                       uint64_t *count)
-{
-    *first = 0;
-    *count = 1;
-    int partial = 0; /* a partial axis was met: all further ones must be whole */
-    for (uint32_t a = begin; a < end; a++) {
-        *first = *first * shape[a] + p->start[a];
-        *count *= p->count[a];
-        if (partial && p->count[a] != shape[a]) return 0;
-        if (p->count[a] > 1) partial = 1;
-    }
-    return 1;
-}
-
-/* The box that the flat range is under the new axes; 0 when it is no box. */
-static int unflatten_box(ggx_piece *p, const uint64_t *shape, uint32_t begin, uint32_t end, uint64_t first,
-                         uint64_t count)
-{
-    for (uint32_t a = begin; a < end; a++) {
-        uint64_t inner = span(shape, a + 1, end), digit = first / inner, last = (first + count - 1) / inner;
-        p->start[a] = digit;
-        p->count[a] = last - digit + 1;
-        first -= digit * inner;
-        if (p->count[a] > 1) { /* the inner axes must be whole */
-            if (first || count % inner) return 0;
-            for (uint32_t b = a + 1; b < end; b++) {
-                p->start[b] = 0;
-                p->count[b] = shape[b];
-            }
-            return 1;
-        }
-    }
-    return 1;
-}
-
-/* Deals a list of factors (outermost first) out to the new axes begin..end of lengths p->count, innermost first. */
-static int split_factors(ggx_arena *arena, ggx_piece *p, uint32_t begin, uint32_t end, ggx_factor *list, uint32_t count)
-{
-    for (uint32_t a = end; a-- > begin;) {
-        ggx_factor taken[GGX_MAX_FACTORS];
-        uint32_t n = 0;
-        uint64_t want = p->count[a];
-        while (want > 1) {
-            if (!count || n == GGX_MAX_FACTORS) return 0;
-            ggx_factor *f = &list[count - 1];
-            if (want % f->size == 0) {
-                taken[n++] = *f;
-                want /= f->size;
-                count--;
-            } else if (f->size % want == 0) {
-                taken[n++] = (ggx_factor){want, f->stride};
-                *f = (ggx_factor){f->size / want, f->stride * (int64_t)want};
-                want = 1;
-            } else {
-                return 0;
-            }
-        }
-        ggx_factor *own = n ? ggx_arena_array(arena, n, sizeof *own) : NULL;
-        if (n && !own) return 0;
-        for (uint32_t i = 0; i < n; i++) own[i] = taken[n - 1 - i];
-        p->axis[a] = (ggx_axis){0, n, 0, own};
-        fold_axis(p, a);
-    }
-    return count == 0;
-}
-
-static int reshape_group(ggx_arena *arena, const ggx_piece *old, ggx_piece *out, const uint64_t *old_shape,
-                         const uint64_t *shape, const group *g)
-{
-    uint64_t first, count;
-    ggx_factor list[GGX_MAX_RANK * GGX_MAX_FACTORS];
-    uint32_t n = 0;
-    if (g->old_end - g->old_begin == 1 && g->new_end - g->new_begin == 1) { /* the axis itself, clean or not */
-        out->start[g->new_begin] = old->start[g->old_begin];
-        out->count[g->new_begin] = old->count[g->old_begin];
-        out->axis[g->new_begin] = old->axis[g->old_begin];
-        return 1;
-    }
-    if (!flatten_box(old, old_shape, g->old_begin, g->old_end, &first, &count)) return 0;
-    if (!unflatten_box(out, shape, g->new_begin, g->new_end, first, count)) return 0;
-    for (uint32_t a = g->old_begin; a < g->old_end; a++) {
-        if (!axis_clean(old, a)) return 0;
-        for (uint32_t i = 0; i < old->axis[a].factor_count; i++) {
-            ggx_factor f = old->axis[a].factors[i];
-            if (n && list[n - 1].stride == f.stride * (int64_t)f.size) { /* merged, it can be cut anywhere */
-                list[n - 1].size *= f.size;
-                list[n - 1].stride = f.stride;
-            } else {
-                list[n++] = f;
-            }
-        }
-    }
-    return split_factors(arena, out, g->new_begin, g->new_end, list, n);
-}
-
-static uint32_t group_axes(const uint64_t *old_shape, uint32_t old_rank, const uint64_t *shape, uint32_t rank,
-                           group *groups)
-{
-    uint32_t n = 0, i = 0, j = 0;
-    while (i < old_rank || j < rank) {
-        group g = {i, i, j, j};
-        uint64_t a = 1, b = 1;
-        do { /* both runs grow until their products agree; ones at the ends join the last group */
-            if (a <= b && i < old_rank)
-                a *= old_shape[i++];
-            else if (j < rank)
-                b *= shape[j++];
-            else
-                a *= old_shape[i++];
-        } while (a != b || (i < old_rank && old_shape[i] == 1 && j == rank) ||
-                 (j < rank && shape[j] == 1 && i == old_rank));
-        g.old_end = i;
-        g.new_end = j;
-        groups[n++] = g;
-    }
-    return n;
-}
-
-ggx_status ggx_view_reshape(ggx_arena *arena, ggx_view *view, const uint64_t *shape, uint32_t rank, ggx_error *error)
-{
-    char a_text[96], b_text[96];
-    uint64_t have, want;
-    group groups[2 * GGX_MAX_RANK];
-    shape_text(a_text, sizeof a_text, view->shape, view->rank);
-    if (rank > GGX_MAX_RANK) return ggx_fail(error, GGX_E_USAGE, "reshape: at most %d axes", GGX_MAX_RANK);
-    shape_text(b_text, sizeof b_text, shape, rank);
-    if (!ggx_product_u64(view->shape, view->rank, &have) || !ggx_product_u64(shape, rank, &want) || have != want)
-        return ggx_fail(error, GGX_E_USAGE, "reshape: %s and %s do not have equally many elements", a_text, b_text);
-    uint32_t n = have ? group_axes(view->shape, view->rank, shape, rank, groups) : 0;
-    for (uint32_t i = 0; i < view->piece_count; i++) {
-        const ggx_piece *old = &view->pieces[i];
-        ggx_piece fresh = {.tensor = old->tensor, .values = old->values, .offset = old->offset};
-        for (uint32_t g = 0; g < n; g++)
-            if (!reshape_group(arena, old, &fresh, view->shape, shape, &groups[g]))
-                return ggx_fail(
-                    error, GGX_E_USAGE,
-                    "reshape: %s cannot be read as %s without moving data; reshape before slicing or joining", a_text,
-                    b_text);
-        view->pieces[i] = fresh;
-    }
-    view->rank = rank;
-    memset(view->shape, 0, sizeof view->shape);
-    memcpy(view->shape, shape, rank * sizeof *shape);
-    return GGX_OK;
 }
 
 /* --- questions ------------------------------------------------------------------------------------------------------------------- */

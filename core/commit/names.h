@@ -14,6 +14,18 @@ ggx_status ggx_output_other_journals(ggx_output *output, ggx_error *error);
 /* fsync, rename, fsync of the directory. */
 ggx_status ggx_output_rename(const char *partial, const char *path, int fd, int directory, ggx_error *error);
 
+/* "DIR/.NAME<suffix>" for "DIR/NAME", and "DIR/" or "."; malloc'd, NULL without memory. */
+char *ggx_output_beside(const char *path, const char *suffix);
+char *ggx_output_directory(const char *path);
+
+/* Calls `each` with a descriptor and the name of every journal of the output; stops at the first error. */
+ggx_status ggx_output_journals(const char *path,
+                               ggx_status (*each)(void *context, int fd, const char *name, ggx_error *error),
+                               void *context, ggx_error *error);
+
+/* For ggx_journal_read when only the header is wanted. */
+void ggx_journal_ignore(void *context, uint64_t tile);
+
 void ggx_output_close(ggx_output *output);
 
 #endif

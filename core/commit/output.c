@@ -218,17 +218,6 @@ void ggx_output_close(ggx_output *o)
     o->opened = 0;
 }
 
-ggx_status ggx_output_rename(const char *partial, const char *path, int fd, int directory, ggx_error *error)
-{
-    struct stat st;
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-        return ggx_fail(error, GGX_E_USAGE, "%.100s exists and is not a regular file; choose another -o", path);
-    if (fsync(fd) != 0) return ggx_fail_errno(error, errno, "sync", partial);
-    if (rename(partial, path) != 0) return ggx_fail_errno(error, errno, "rename", partial);
-    if (fsync(directory) != 0 && errno != EINVAL) return ggx_fail_errno(error, errno, "sync the directory of", path);
-    return GGX_OK;
-}
-
 ggx_status ggx_output_commit(ggx_output *o, ggx_error *error)
 {
     ggx_status status = GGX_OK;

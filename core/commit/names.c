@@ -1,0 +1,112 @@
+/* Names beside an output, the walk over its journals, and the rename. */
+#include "commit/names.h"
+#include "commit/files.h"
+#include "commit/journal.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ggx_sdk/error.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* "DIR/.NAME<suffix>" for "DIR/NAME". */
+char *ggx_output_beside(const char *path, const char *suffix)
+{
+    const char *slash = strrchr(path, '/');
+    size_t head = slash ? (size_t)(slash - path) + 1 : 0, size = strlen(path) + strlen(suffix) + 2;
+    char *out = malloc(size);
+    if (out) snprintf(out, size, "%.*s.%s%s", (int)head, path, path + head, suffix);
+    return out;
+}
+
+char *ggx_output_directory(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+}
+
+ggx_status ggx_output_names(ggx_output *o, const char *path, ggx_error *error)
+{
+    char suffix[64];
+    struct stat st;
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    if (!*base || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+        return ggx_fail(error, GGX_E_USAGE, "-o %.100s does not name a regular file", path);
+    if (o->parts == 1)
+        snprintf(suffix, sizeof suffix, ".ggx-journal");
+    else
+        snprintf(suffix, sizeof suffix, ".ggx-journal.%u-of-%u", o->part, o->parts);
+    char *directory = ggx_output_directory(path);
+    o->path = strdup(path);
+    o->partial = ggx_output_beside(path, ".ggx-part");
+    o->journal = ggx_output_beside(path, suffix);
+    if (directory && o->path && o->partial && o->journal)
+        o->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ggx_status status =
+        o->directory >= 0 ? GGX_OK
+                          : ggx_fail_errno(error, directory ? errno : ENOMEM, "write into", directory ? directory : "");
+    free(directory);
+    return status;
+}
+
+/* Calls `each` with a descriptor of every journal of the output; stops at the first error. */
+ggx_status ggx_output_journals(const char *path,
+                               ggx_status (*each)(void *context, int fd, const char *name, ggx_error *error),
+                               void *context, ggx_error *error)
+{
+    char *directory = ggx_output_directory(path), *prefix = ggx_output_beside(path, ".ggx-journal");
+    const char *slash = prefix ? strrchr(prefix, '/') : NULL, *base = slash ? slash + 1 : prefix;
+    DIR *dir = directory && prefix ? opendir(directory) : NULL;
+    ggx_status status =
+        dir ? GGX_OK : ggx_fail_errno(error, directory ? errno : ENOMEM, "look into", directory ? directory : "");
+    struct dirent *entry;
+    while (status == GGX_OK && (entry = readdir(dir))) {
+        size_t n = strlen(base);
+        if (strncmp(entry->d_name, base, n) || (entry->d_name[n] && entry->d_name[n] != '.')) continue;
+        int fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0) continue; /* gone meanwhile */
+        status = each(context, fd, entry->d_name, error);
+        close(fd);
+    }
+    if (dir) closedir(dir);
+    free(directory);
+    free(prefix);
+    return status;
+}
+
+void ggx_journal_ignore(void *context, uint64_t tile)
+{
+    (void)context;
+    (void)tile;
+}
+
+static ggx_status check_other(void *context, int fd, const char *name, ggx_error *error)
+{
+    const ggx_output *o = context;
+    ggx_journal_header found;
+    uint64_t end;
+    if (ggx_journal_read(fd, &found, ggx_journal_ignore, NULL, &end, NULL) != GGX_OK) return GGX_OK;
+    int whole = found.parts == 1;
+    if (whole && o->parts == 1) return GGX_OK; /* our own, or of an earlier run: open_journal decides */
+    int same = found.digest[0] == o->plan->digest[0] && found.digest[1] == o->plan->digest[1];
+    if (o->parts > 1 && !whole && same) return GGX_OK;
+    return ggx_fail(error, GGX_E_USAGE, "%s of %.60s lies here (%.60s); use 'ggx finish', or remove it",
+                    same ? "unfinished work" : "unfinished work by other settings", o->path, name);
+}
+
+ggx_status ggx_output_other_journals(ggx_output *o, ggx_error *error)
+{
+    return ggx_output_journals(o->path, check_other, o, error);
+}
+
+ggx_status ggx_output_rename(const char *partial, const char *path, int fd, int directory, ggx_error *error)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return ggx_fail(error, GGX_E_USAGE, "%.100s exists and is not a regular file; choose another -o", path);
+    if (fsync(fd) != 0) return ggx_fail_errno(error, errno, "sync", partial);
+    if (rename(partial, path) != 0) return ggx_fail_errno(error, errno, "rename", partial);
+    if (fsync(directory) != 0 && errno != EINVAL) return ggx_fail_errno(error, errno, "sync the directory of", path);
+    return GGX_OK;
+}
