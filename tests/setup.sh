@@ -9,11 +9,11 @@ set -eu
 tests=$(cd "$(dirname "$0")" && pwd)
 oracles=${GGX_ORACLES:-$(dirname "$tests")/.oracles}
 
-build_packages="gcc libc6-dev cmake ninja-build pkg-config libjansson-dev"
+build_packages="gcc libc6-dev cmake ninja-build pkg-config zlib1g-dev"
 # binutils: nm for the ABI tests. g++: the headers as C++17. libclang-rt-14-dev: libFuzzer. git: clones in the tests.
 test_packages="libcmocka-dev g++ binutils clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
                gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user python3 python3-venv git"
-aarch64_packages="libjansson4:arm64 libjansson-dev:arm64 libcmocka0:arm64 libcmocka-dev:arm64"
+aarch64_packages="zlib1g:arm64 zlib1g-dev:arm64 libcmocka0:arm64 libcmocka-dev:arm64"
 
 fail()
 {
