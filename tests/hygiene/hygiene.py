@@ -87,8 +87,8 @@ def names_of_plugins(tree):
     for kind in ("readers", "writers", "vocabs", "decoders"):
         names.update(tree.folders(f"plugins/{kind}"))
     for path in tree.files:
-        if path.startswith("plugins/recipes/") and path.endswith(".json"):
-            names.add(pathlib.PurePosixPath(path).stem.removesuffix(".schema"))
+        if re.fullmatch(r"plugins/recipes/[^/]+\.json", path):
+            names.add(pathlib.PurePosixPath(path).stem)
         elif path.startswith("plugins/quants/") and path.endswith(".json"):
             names.update(types_of_manifest(json.loads(tree.files[path].read_text())))
     return {name.lower() for name in names} - ORDINARY - PIVOT
@@ -161,7 +161,7 @@ def library_manners(tree):
 
 @rule("layering", {"plugins/readers/zoo/zoo.c": '#include "checkpoint/view.h"\n'}, {"sdk/src/json.c": '#include "../../core/base/error.h"\n'})
 def layering(tree):
-    """A plugin sees the ABI, the sdk and itself (types and kernels share their arithmetic); the sdk never core; the ABI only itself."""
+    """A plugin sees the ABI, the sdk and itself (a fast kernel its type's definition too); the sdk never core; the ABI only itself."""
     for path, text in tree.under("plugins/", "sdk/", "include/", suffixes={".c", ".h"}):
         own = re.match(r"include/|sdk/template/|sdk/|plugins/[^/]+/[^/]+/", path).group(0)
         for number, line in enumerate(text.split("\n"), 1):
@@ -169,7 +169,8 @@ def layering(tree):
             if not found or found.group(1).startswith(("ggx/", "ggx_sdk/")):
                 continue
             target = os.path.normpath(os.path.join(os.path.dirname(path), found.group(1)))
-            shared = path.startswith(("plugins/quants/", "plugins/kernels/")) and target.startswith("plugins/quants/common/")
+            shared = path.startswith("plugins/quants/") and target.startswith("plugins/quants/common/")
+            shared |= path.startswith("plugins/kernels/") and target.startswith(("plugins/quants/", "plugins/kernels/common/"))
             if target not in tree.files or not (target.startswith(own) or shared):
                 yield f'{path}:{number}: includes "{found.group(1)}"'
 
