@@ -8,7 +8,10 @@
 
 /* IN is the tests' own file: it is trusted as far as its lengths go, checked by `take`. */
 typedef struct script {
+    uint8_t *data;
     const uint8_t *at, *end;
+    char *texts[128]; /* options: the writer may keep what they point to */
+    size_t text_count;
 } script;
 
 static const void *take(script *in, uint64_t size)
@@ -47,8 +50,9 @@ static const char *take_text(script *in)
 {
     ggx_str s = take_str(in);
     char *text = calloc(1, (size_t)s.size + 1);
-    if (!text) exit(1);
+    if (!text || in->text_count == sizeof in->texts / sizeof *in->texts) exit(1);
     memcpy(text, s.data, (size_t)s.size);
+    in->texts[in->text_count++] = text;
     return text;
 }
 
@@ -122,16 +126,22 @@ static ggx_status drive(writer_harness *h, script *in, ggx_error *error)
 static script load(const char *path)
 {
     FILE *file = fopen(path, "rb");
-    script in = {NULL, NULL};
+    script in = {0};
     if (!file || fseek(file, 0, SEEK_END)) exit(1);
     long size = ftell(file);
-    uint8_t *data = malloc((size_t)size + 1);
+    in.data = malloc((size_t)size + 1);
     rewind(file);
-    if (!data || fread(data, 1, (size_t)size, file) != (size_t)size) exit(1);
+    if (!in.data || fread(in.data, 1, (size_t)size, file) != (size_t)size) exit(1);
     fclose(file);
-    in.at = data;
-    in.end = data + size;
+    in.at = in.data;
+    in.end = in.data + size;
     return in;
+}
+
+static void forget(script *in)
+{
+    while (in->text_count > 0) free(in->texts[--in->text_count]);
+    free(in->data);
 }
 
 int main(int argc, char **argv)
@@ -155,5 +165,6 @@ int main(int argc, char **argv)
         if (!out || fwrite(h.file, 1, (size_t)h.size, out) != h.size || fclose(out)) return 1;
     }
     writer_harness_free(&h);
+    forget(&in);
     return -status;
 }
