@@ -38,6 +38,15 @@ static inline void ggx_box_swap(uint8_t *at, uint64_t size, uint32_t unit)
     }
 }
 
+/* 1 when this machine stores the high byte first: what ggx_box_source.swap is decided by. */
+static inline int ggx_host_is_big(void)
+{
+    const uint16_t one = 1;
+    uint8_t first;
+    memcpy(&first, &one, 1);
+    return !first;
+}
+
 /* The axes with more than one element, sorted so that the widest step in the bytes is the outermost, and merged where two are one run in
  * bytes and box alike. Gives their number. */
 static inline uint32_t ggx_box_axes(const ggx_box_source *s, const ggx_box *box, ggx_box_axis *axes, uint64_t *first)
@@ -104,7 +113,8 @@ static inline ggx_status ggx_box_gather(const ggx_box_source *s, const ggx_box *
     for (uint32_t i = 0; i < box->rank; i++)
         if (!box->count[i]) return GGX_OK;
     uint32_t n = ggx_box_axes(s, box, axes, &first);
-    if (!n || axes[n - 1].from > 1) axes[n++] = (ggx_box_axis){1, 1, 1};
+    const ggx_box_axis one = {1, 1, 1};
+    if (!n || axes[n - 1].from > 1) axes[n++] = one;
     for (;;) {
         uint64_t from = first, to = 0;
         for (uint32_t i = 0; i + 1 < n; i++) {
