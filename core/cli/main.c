@@ -21,6 +21,8 @@ static const verb verbs[] = {
     {GGX_VERB_PLUGINS, "plugins", "[NAME…]", "list plugins; of those named, show the options", ggx_verb_plugins, 0,
      1000},
     {GGX_VERB_TYPES, "types", "", "list the types that weights can be written as", ggx_verb_types, 0, 0},
+    {GGX_VERB_RECIPES, "recipes", "[show|check|explain …]",
+     "list recipes; show one, check a file, explain what one does", ggx_verb_recipes, 0, 1000},
     {GGX_VERB_VERSION, "version", "", "print the version", ggx_verb_version, 0, 0},
     {GGX_VERB_HELP, "help", "[VERB]", "print help", ggx_verb_help, 0, 1},
 };

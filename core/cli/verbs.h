@@ -21,6 +21,7 @@ int ggx_verb_plan(ggx_cli *cli);
 int ggx_verb_finish(ggx_cli *cli);
 int ggx_verb_plugins(ggx_cli *cli);
 int ggx_verb_types(ggx_cli *cli);
+int ggx_verb_recipes(ggx_cli *cli);
 int ggx_verb_version(ggx_cli *cli);
 int ggx_verb_help(ggx_cli *cli);
 

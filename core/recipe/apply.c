@@ -146,12 +146,14 @@ static ggx_status run(ggx_apply *apply, ggx_recipe_result *out)
         if (apply->claimed[i]) status = make_claimed(apply, i);
     for (uint32_t r = 0; r < apply->recipe->rule_count && status == GGX_OK; r++)
         if (apply->recipe->rules[r].kind == GGX_RULE_CONST) status = make_constants(apply, r, 0, NULL);
-    if (status == GGX_OK) status = ggx_coverage_check(apply);
-    if (status == GGX_OK) status = ggx_order_outputs(apply, out);
-    if (status == GGX_OK) status = ggx_header_make(apply, out);
     out->uses = apply->uses;
     out->use_count = apply->use_count;
-    return status;
+    if (status != GGX_OK) return status;
+    ggx_status covered = ggx_coverage_check(apply);
+    if (covered != GGX_OK) apply->error = apply->eval->error = NULL; /* the first fault is the one to tell */
+    status = ggx_order_outputs(apply, out);
+    if (covered != GGX_OK) return covered;
+    return status == GGX_OK ? ggx_header_make(apply, out) : status;
 }
 
 ggx_status ggx_recipe_apply(ggx_arena *arena, const ggx_recipe *recipe, const ggx_recipe_env *env,

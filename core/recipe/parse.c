@@ -222,3 +222,13 @@ const char *ggx_recipe_about(const ggx_recipe *recipe)
 {
     return recipe->about;
 }
+
+const char *ggx_recipe_path(const ggx_recipe *recipe)
+{
+    return recipe->path;
+}
+
+const char *ggx_recipe_writer(const ggx_recipe *recipe, uint32_t index)
+{
+    return index < recipe->profile_count ? recipe->profiles[index].writer.data : NULL;
+}

@@ -48,7 +48,7 @@ void ggx_origin_place(const ggx_origin *origin, uint32_t offset, uint32_t *line,
 ggx_status ggx_origin_fail(const ggx_origin *origin, uint32_t offset, ggx_error *error, ggx_status status,
                            const char *format, ...)
 {
-    char text[sizeof error->text];
+    char text[sizeof((ggx_error *)0)->text];
     uint32_t line, column;
     va_list args;
     va_start(args, format);

@@ -71,15 +71,19 @@ ggx_status ggx_recipe_parse(ggx_arena *arena, ggx_str text, const char *path, co
 /* Reads the file and parses it. */
 ggx_status ggx_recipe_load(ggx_arena *arena, const char *path, const char *search, ggx_recipe **out, ggx_error *error);
 
-/* The recipe's id, one line of description, and the writers it is for ("" when for all). */
+/* The recipe's id, its file, one line of description, and the writers it is for: index counts from 0, NULL is the end ("*" stands for
+ * every other; no writer at all: it is for all). */
 const char *ggx_recipe_id(const ggx_recipe *recipe);
+const char *ggx_recipe_path(const ggx_recipe *recipe);
 const char *ggx_recipe_about(const ggx_recipe *recipe);
+const char *ggx_recipe_writer(const ggx_recipe *recipe, uint32_t index);
 
 /* How well the recipe's "when" fits: 0 does not apply, else its specificity (1..100). Errors only when the recipe itself is at fault. */
 ggx_status ggx_recipe_match(const ggx_recipe *recipe, const ggx_recipe_env *env, int32_t *score, ggx_error *error);
 
 /* Applies the recipe: every source tensor is consumed or dropped, or the first leftover is named. Results live in `arena`. Errors:
- * GGX_E_MALFORMED (a tensor missing, of the wrong shape, left over: with its name, the recipe and the line), GGX_E_USAGE. */
+ * GGX_E_MALFORMED (a tensor missing, of the wrong shape, left over: with its name, the recipe and the line), GGX_E_USAGE. When only
+ * the coverage check failed, `out` holds outputs and uses all the same, for `ggx recipes explain`. */
 ggx_status ggx_recipe_apply(ggx_arena *arena, const ggx_recipe *recipe, const ggx_recipe_env *env,
                             ggx_recipe_result *out, ggx_error *error);
 
