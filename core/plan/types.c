@@ -42,6 +42,14 @@ static uint64_t row_length(const ggx_view *view)
     return view->rank ? view->shape[view->rank - 1] : 1;
 }
 
+/* Elements of all axes from `keep` on. */
+static uint64_t widened_length(const ggx_view *view, uint32_t keep)
+{
+    uint64_t row = 1;
+    for (uint32_t a = keep; a < view->rank; a++) row *= view->shape[a];
+    return row;
+}
+
 /* Axes from row_axes on become one row, when that makes the blocks fit. */
 static ggx_status widen_rows(choice *c, uint32_t block, int *fits)
 {
@@ -49,14 +57,9 @@ static ggx_status widen_rows(choice *c, uint32_t block, int *fits)
     uint32_t keep = c->from->row_axes;
     *fits = row_length(view) % block == 0;
     if (*fits || !keep || keep >= view->rank) return GGX_OK;
-    uint64_t shape[GGX_MAX_RANK] = {0}, row = 1;
-    for (uint32_t a = 0; a < view->rank; a++) {
-        if (a < keep)
-            shape[a] = view->shape[a];
-        else
-            row *= view->shape[a];
-    }
+    uint64_t shape[GGX_MAX_RANK] = {0}, row = widened_length(view, keep);
     if (row % block) return GGX_OK;
+    memcpy(shape, view->shape, keep * sizeof *shape);
     shape[keep] = row;
     ggx_view wide;
     ggx_status status = ggx_view_copy(c->arena, view, &wide, c->error);
@@ -70,7 +73,9 @@ static ggx_status widen_rows(choice *c, uint32_t block, int *fits)
 static const char *note_fallback(choice *c, const char *wanted, const char *got)
 {
     return ggx_arena_format(c->arena, "%s instead of %s: rows of %llu are not whole blocks", got, wanted,
-                            (unsigned long long)row_length(&c->to->view))
+                            (unsigned long long)(c->from->row_axes && c->from->row_axes < c->to->view.rank
+                                                     ? widened_length(&c->to->view, c->from->row_axes)
+                                                     : row_length(&c->to->view)))
         .data;
 }
 
