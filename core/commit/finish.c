@@ -53,11 +53,10 @@ static ggx_status remove_journal(void *context, int fd, const char *name, ggx_er
 ggx_status ggx_output_finish(const char *path, uint64_t *missing, ggx_error *error)
 {
     gathering g = {0};
-    char *partial = ggx_output_beside(path, ".ggx-part"), *directory = ggx_output_directory(path);
+    char *partial = NULL, *directory = ggx_output_directory(path);
     int fd = -1, dir = -1;
     *missing = 0;
-    ggx_status status = partial && directory ? ggx_output_journals(path, take_journal, &g, error)
-                                             : ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    ggx_status status = ggx_output_journals(path, take_journal, &g, error);
     if (status == GGX_OK && !g.journals)
         status = ggx_fail(error, GGX_E_NOTFOUND, "there is nothing to finish: no parts of %.100s lie here", path);
     if (status == GGX_OK && g.covered < g.header.tile_count) {
@@ -67,6 +66,8 @@ ggx_status ggx_output_finish(const char *path, uint64_t *missing, ggx_error *err
                           (unsigned long long)*missing, (unsigned long long)g.header.tile_count, path);
     }
     struct stat st;
+    if (status == GGX_OK) partial = ggx_output_partial(path, g.header.parts, g.header.digest);
+    if (status == GGX_OK && (!partial || !directory)) status = ggx_fail(error, GGX_E_NOMEM, "out of memory");
     if (status == GGX_OK) {
         fd = open(partial, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
         dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -26,6 +26,15 @@ char *ggx_output_directory(const char *path)
     return slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
 }
 
+/* Parts find each other's file by the plan's digest, so that bytes of another plan can never lie where this one leaves zeros. */
+char *ggx_output_partial(const char *path, uint64_t parts, const uint64_t digest[2])
+{
+    char suffix[64];
+    if (parts == 1) return ggx_output_beside(path, ".ggx-part");
+    snprintf(suffix, sizeof suffix, ".ggx-part.%016llx", (unsigned long long)(digest[0] ^ digest[1]));
+    return ggx_output_beside(path, suffix);
+}
+
 ggx_status ggx_output_names(ggx_output *o, const char *path, ggx_error *error)
 {
     char suffix[64];
@@ -39,7 +48,7 @@ ggx_status ggx_output_names(ggx_output *o, const char *path, ggx_error *error)
         snprintf(suffix, sizeof suffix, ".ggx-journal.%u-of-%u", o->part, o->parts);
     char *directory = ggx_output_directory(path);
     o->path = strdup(path);
-    o->partial = ggx_output_beside(path, ".ggx-part");
+    o->partial = ggx_output_partial(path, o->parts, o->plan->digest);
     o->journal = ggx_output_beside(path, suffix);
     if (directory && o->path && o->partial && o->journal)
         o->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -1,6 +1,6 @@
 /* core/commit/output.h - the output file: it appears whole under its name, or not at all.
  *
- * Tiles are written into `.NAME.ggx-part` beside the final name, in any order, by any number of threads and processes. After their
+ * Tiles are written into `.NAME.ggx-part` (parts share `.NAME.ggx-part.DIGEST`) beside the final name, in any order, by any number of threads and processes. After their
  * bytes are synced, tiles are noted in a journal, `.NAME.ggx-journal` (of part i of n: `.NAME.ggx-journal.i-of-n`), which begins with
  * the plan's digest: so a run that was killed is taken up by the next one, and several machines can work on one file. Last come
  * fsync, rename, and fsync of the directory. This room is the only one that writes files. */
