@@ -86,7 +86,8 @@ static void print_result(const ggx_cli *cli, const ggx_flow *flow, ggx_text *out
         return;
     }
     if (a->quiet) return;
-    ggx_text_format(out, "%s: %llu tensors (", a->output, (unsigned long long)plan->tensor_count);
+    ggx_text_format(out, "%s: %llu tensor%s (", a->output, (unsigned long long)plan->tensor_count,
+                    plan->tensor_count == 1 ? "" : "s");
     list_types(plan, out);
     ggx_text_format(out, "), %llu bytes, by reader %s, recipe %s, writer %s\n", (unsigned long long)plan->total_size,
                     flow->checkpoint.reader_name, flow->recipe, flow->writer);
