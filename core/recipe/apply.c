@@ -81,7 +81,7 @@ static ggx_status claim_all(ggx_apply *apply)
     for (uint64_t i = 0; i < c->tensor_count && status == GGX_OK; i++)
         for (uint32_t r = 0; r < apply->recipe->rule_count && status == GGX_OK; r++) {
             int wanted;
-            status = wants(apply, r, c->tensors[i].name, &wanted);
+            status = wants(apply, r, ggx_recipe_bare(apply->recipe, c->tensors[i].name), &wanted);
             if (status == GGX_OK && apply->steps > 50ull * GGX_EVAL_STEPS)
                 return ggx_origin_fail(
                     &apply->recipe->rules[r].origin, GGX_WHOLE, apply->error, GGX_E_MALFORMED,
@@ -102,7 +102,8 @@ static ggx_status make_claimed(ggx_apply *apply, uint64_t tensor)
     ggx_match match = {0};
     if (rule->kind == GGX_RULE_DROP) return ggx_apply_use(apply, tensor, index, 1);
     const ggx_pattern *leader = rule->sources[rule->leader].pattern;
-    if (!ggx_pattern_match(leader, apply->env->checkpoint->tensors[tensor].name, &match, &apply->steps)) return GGX_OK;
+    ggx_str name = ggx_recipe_bare(apply->recipe, apply->env->checkpoint->tensors[tensor].name);
+    if (!ggx_pattern_match(leader, name, &match, &apply->steps)) return GGX_OK;
     if (rule->over.size && !ggx_str_same(match.slot[ggx_pattern_slot(leader, rule->over)], GGX_LIT("0"))) return GGX_OK;
     return ggx_rule_make(apply, index, tensor, &match);
 }

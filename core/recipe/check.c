@@ -151,7 +151,8 @@ static ggx_status check_field(checker *c, const ggx_field *field)
 
 static ggx_status check_profile(checker *c, const ggx_profile *profile)
 {
-    ggx_status status = check_node(c, profile->via, NULL);
+    ggx_status status =
+        check_nodes(c, (const ggx_node *const[]){profile->via, profile->vectors, profile->matrices}, 3, NULL);
     if (status == GGX_OK) status = check_steps(c, &profile->layout, NULL);
     for (uint32_t i = 0; i < profile->field_count && status == GGX_OK; i++)
         status = check_field(c, &profile->fields[i]);

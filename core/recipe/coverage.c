@@ -31,7 +31,7 @@ static ggx_status leftover(ggx_apply *apply, uint64_t tensor)
 static ggx_status stranded(ggx_apply *apply, uint64_t tensor, uint32_t index)
 {
     const ggx_rule *rule = &apply->recipe->rules[index];
-    ggx_str name = apply->env->checkpoint->tensors[tensor].name, leader = {NULL, 0};
+    ggx_str name = ggx_recipe_bare(apply->recipe, apply->env->checkpoint->tensors[tensor].name), leader = {NULL, 0};
     for (uint32_t s = 0; s < rule->source_count && !leader.data; s++) {
         ggx_match match = {0};
         char zero[] = "0";
@@ -75,7 +75,7 @@ static ggx_status demand(ggx_apply *apply, uint32_t index, const ggx_value *valu
     if (status != GGX_OK || !wanted) return status;
     ggx_str name = ggx_pattern_fill(&apply->eval->arena, pattern, pattern, &match);
     if (!name.data) return ggx_fail(apply->error, GGX_E_NOMEM, "no memory to check the recipe's tensors");
-    if (ggx_checkpoint_find(apply->env->checkpoint, name) != UINT64_MAX)
+    if (ggx_recipe_find(&apply->eval->arena, apply->recipe, apply->env->checkpoint, name) != UINT64_MAX)
         return ggx_eval_work(apply->eval, rule->domains[0].list, 1);
     return ggx_origin_fail(&rule->origin, GGX_WHOLE, apply->error, GGX_E_MALFORMED,
                            "the checkpoint has no tensor '%.*s', which recipe %s needs", GGX_STR_ARGS(name),

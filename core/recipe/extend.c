@@ -104,6 +104,8 @@ static ggx_status extend_fields(ggx_arena *arena, ggx_profile *profile, const gg
     if (!profile->has_layout) profile->layout = base->layout;
     profile->has_layout |= base->has_layout;
     if (!profile->via) profile->via = base->via;
+    if (!profile->vectors) profile->vectors = base->vectors;
+    if (!profile->matrices) profile->matrices = base->matrices;
     return GGX_OK;
 }
 
@@ -133,6 +135,7 @@ ggx_status ggx_recipe_extend(ggx_arena *arena, struct ggx_recipe *recipe, const 
 {
     if (!recipe->when) recipe->when = base->when;
     if (!*recipe->about) recipe->about = base->about;
+    if (!recipe->prefixes) recipe->prefixes = base->prefixes;
     if (!recipe->config) recipe->config = base->config;
     if (!recipe->specificity) recipe->specificity = base->specificity;
     ggx_status status = extend_values(arena, recipe, base, error);

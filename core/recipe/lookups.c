@@ -13,12 +13,34 @@ static ggx_status needs_string(ggx_eval *eval, const ggx_node *node, const ggx_v
     return GGX_NODE_FAIL(eval, node, "%s() needs a string, not %s", node->function->name, ggx_value_kind(given));
 }
 
+ggx_str ggx_recipe_bare(const struct ggx_recipe *recipe, ggx_str name)
+{
+    for (const ggx_json *at = recipe->prefixes ? recipe->prefixes->first : NULL; at; at = at->next)
+        if (ggx_str_begins(name, at->text)) return (ggx_str){name.data + at->text.size, name.size - at->text.size};
+    return name;
+}
+
+uint64_t ggx_recipe_find(ggx_arena *arena, const struct ggx_recipe *recipe, const ggx_checkpoint *checkpoint,
+                         ggx_str name)
+{
+    uint64_t found = ggx_checkpoint_find(checkpoint, name);
+    const ggx_json *at = recipe && recipe->prefixes ? recipe->prefixes->first : NULL;
+    for (; at && found == UINT64_MAX; at = at->next) {
+        char *full = name.size < 65536 ? ggx_arena_alloc(arena, at->text.size + name.size) : NULL;
+        if (!full) return UINT64_MAX;
+        memcpy(full, at->text.data, (size_t)at->text.size);
+        if (name.size) memcpy(full + at->text.size, name.data, (size_t)name.size);
+        found = ggx_checkpoint_find(checkpoint, (ggx_str){full, at->text.size + name.size});
+    }
+    return found;
+}
+
 /* --- tensors -------------------------------------------------------------------------------------------------------------- */
 
 static ggx_status find_tensor(ggx_eval *eval, const ggx_node *node, const ggx_value *name, const ggx_tensor **out)
 {
     if (name->kind != GGX_VALUE_STR) return needs_string(eval, node, name);
-    uint64_t i = ggx_checkpoint_find(eval->env->checkpoint, name->text);
+    uint64_t i = ggx_recipe_find(&eval->arena, eval->recipe, eval->env->checkpoint, name->text);
     *out = i == UINT64_MAX ? NULL : &eval->env->checkpoint->tensors[i];
     return GGX_OK;
 }

@@ -105,7 +105,7 @@ static ggx_status join_over(ggx_apply *apply, joint *j, uint32_t index, const gg
         one.slot[slot] = (ggx_str){digits, (uint64_t)snprintf(digits, sizeof digits, "%lld", (long long)e)};
         ggx_str name = ggx_pattern_fill(&apply->eval->arena, pattern, pattern, &one);
         if (!name.data) return no_memory(apply);
-        uint64_t tensor = ggx_checkpoint_find(apply->env->checkpoint, name);
+        uint64_t tensor = ggx_recipe_find(&apply->eval->arena, apply->recipe, apply->env->checkpoint, name);
         if (tensor == UINT64_MAX) {
             if (count < 0) break;
             return missing(apply, index, name);
@@ -167,7 +167,7 @@ static ggx_status join_list(ggx_apply *apply, joint *j, uint32_t index, const gg
             ggx_str name =
                 ggx_pattern_fill(&apply->eval->arena, source->pattern, rule->sources[rule->leader].pattern, match);
             if (!name.data) return no_memory(apply);
-            uint64_t tensor = ggx_checkpoint_find(apply->env->checkpoint, name);
+            uint64_t tensor = ggx_recipe_find(&apply->eval->arena, apply->recipe, apply->env->checkpoint, name);
             status = tensor == UINT64_MAX ? missing(apply, index, name)
                                           : add_tensor(apply, j, index, tensor, &source->steps);
         } else {
@@ -238,6 +238,10 @@ static ggx_status make_output(ggx_apply *apply, uint32_t index, uint32_t into, c
         status = ggx_steps_axis(apply->eval, output->rows, t->view.rank ? t->view.rank : 1, &t->row_axes);
     if (status != GGX_OK) return status;
     t->quantize = output->type ? 0 : output->fallback || t->view.rank >= 2;
+    if (!output->type && !output->fallback && apply->profile)
+        status =
+            type_name(apply, t->view.rank >= 2 ? apply->profile->matrices : apply->profile->vectors, &t->default_type);
+    if (status != GGX_OK) return status;
     if (output->type) t->default_type = t->type;
     t->name = ggx_arena_str(apply->arena, name);
     ggx_op *kept = ggx_arena_array(apply->arena, own.count, sizeof *kept);

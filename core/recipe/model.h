@@ -128,7 +128,7 @@ typedef struct ggx_profile {
     int32_t order; /* 0 not given, 1 source, 2 recipe */
     int32_t has_layout;
     ggx_steps layout;
-    ggx_node *via;
+    ggx_node *via, *vectors, *matrices;
     ggx_field *fields;
     uint32_t field_count;
 } ggx_profile;
@@ -158,6 +158,7 @@ struct ggx_recipe {
     uint32_t profile_count;
     ggx_origin extends_origin;
     const char *extends;
+    const ggx_json *prefixes; /* list of strings, or NULL */
     ggx_str *without;
     ggx_origin *without_origin;
     uint32_t without_count;
@@ -244,6 +245,11 @@ ggx_status ggx_rule_make_const(ggx_apply *apply, uint32_t rule, const ggx_local 
 ggx_status ggx_apply_use(ggx_apply *apply, uint64_t tensor, uint32_t rule, int dropped);
 /* apply.c: the list of a rule's "for" number `domain`. */
 ggx_status ggx_apply_domain(ggx_apply *apply, uint32_t rule, uint32_t domain, ggx_value *out);
+/* The name without the first of the recipe's prefixes that it begins with. */
+ggx_str ggx_recipe_bare(const struct ggx_recipe *recipe, ggx_str name);
+/* The source tensor of that name, or of that name behind one of the prefixes; UINT64_MAX: none. */
+uint64_t ggx_recipe_find(ggx_arena *arena, const struct ggx_recipe *recipe, const ggx_checkpoint *checkpoint,
+                         ggx_str name);
 /* Binds the match's placeholders; `space` has GGX_MAX_PLACEHOLDERS entries. */
 const ggx_local *ggx_match_bind(const ggx_pattern *pattern, const ggx_match *match, const ggx_local *outer,
                                 ggx_local *space);

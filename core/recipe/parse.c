@@ -91,6 +91,19 @@ static ggx_status parse_without(const ggx_recipe_parser *parser, const ggx_json 
     return status;
 }
 
+static ggx_status parse_prefixes(const ggx_recipe_parser *parser, const ggx_json *json, struct ggx_recipe *recipe)
+{
+    if (!json) return GGX_OK;
+    ggx_status status = ggx_parser_kind(parser, json, GGX_JSON_ARRAY, "'prefixes'");
+    for (const ggx_json *at = status == GGX_OK ? json->first : NULL; at && status == GGX_OK; at = at->next) {
+        status = ggx_parser_kind(parser, at, GGX_JSON_STRING, "a prefix");
+        if (status == GGX_OK && !at->text.size)
+            return GGX_PARSER_FAIL(parser, at, "an empty prefix; names without any match anyway");
+    }
+    recipe->prefixes = json;
+    return status;
+}
+
 static ggx_status parse_top(const ggx_recipe_parser *parser, const ggx_json *root, struct ggx_recipe *recipe)
 {
     ggx_status status = ggx_parser_words(parser, root, ggx_recipe_words, "a recipe");
@@ -109,6 +122,7 @@ static ggx_status parse_top(const ggx_recipe_parser *parser, const ggx_json *roo
         recipe->extends_origin = ggx_parser_origin(parser, ggx_json_get(root, "extends"));
     if (status == GGX_OK) status = parse_values(parser, ggx_json_get(root, "values"), recipe);
     if (status == GGX_OK) status = parse_require(parser, ggx_json_get(root, "require"), recipe);
+    if (status == GGX_OK) status = parse_prefixes(parser, ggx_json_get(root, "prefixes"), recipe);
     if (status == GGX_OK) status = parse_without(parser, ggx_json_get(root, "without"), recipe);
     if (status == GGX_OK) status = ggx_parse_rules(parser, ggx_json_get(root, "tensors"), recipe);
     return status == GGX_OK ? ggx_parse_outputs(parser, ggx_json_get(root, "outputs"), recipe) : status;

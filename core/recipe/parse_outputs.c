@@ -80,6 +80,8 @@ static ggx_status parse_profile(const ggx_recipe_parser *parser, const ggx_json 
     profile->has_layout = layout != NULL;
     status = ggx_parse_steps(parser, layout, &profile->layout);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "via"), &profile->via);
+    if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "vectors"), &profile->vectors);
+    if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "matrices"), &profile->matrices);
     return status == GGX_OK ? parse_header(parser, ggx_json_get(json, "header"), profile) : status;
 }
 
