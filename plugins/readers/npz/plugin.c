@@ -9,8 +9,6 @@
 #include <ggx_sdk/inflate.h>
 #include <ggx_sdk/options.h>
 
-#define STREAMS 4u /* tensors that can be read side by side without beginning again */
-
 typedef struct item {
     ggx_str name;
     const ggx_zip_entry *entry; /* NULL: an .npy file of its own */
@@ -24,14 +22,8 @@ typedef struct npz_reader {
     ggx_zip zip;
     item *items;
     uint64_t item_count;
-    ggx_inflate *streams[STREAMS];
-    uint64_t used[STREAMS], clock;
+    ggx_inflate_pool pool;
 } npz_reader;
-
-/* What a stream's bytes are to ggx_box_gather. */
-typedef struct stream_bytes {
-    ggx_inflate *stream;
-} stream_bytes;
 
 static int ends_with(ggx_str s, const char *end)
 {
@@ -50,32 +42,6 @@ static int32_t probe_npz(const ggx_probe *p) GGX_NOEXCEPT
     if (first.size > p->head.size - 30) first.size = 0;
     if (first.size > 4 && ends_with(first, ".npy")) return GGX_PROBE_PROVEN;
     return named ? GGX_PROBE_STRUCTURE : GGX_PROBE_NO;
-}
-
-/* ---- streams --------------------------------------------------------------------------------------------------------------- */
-
-/* The stream of an entry, or the one longest unused, begun anew. */
-static ggx_status stream_of(npz_reader *r, const ggx_zip_entry *entry, ggx_inflate **out, ggx_error *error)
-{
-    uint32_t oldest = 0;
-    for (uint32_t i = 0; i < STREAMS; i++) {
-        if (r->streams[i] && r->streams[i]->entry == entry) {
-            r->used[i] = ++r->clock;
-            *out = r->streams[i];
-            return GGX_OK;
-        }
-        if (r->used[i] < r->used[oldest]) oldest = i;
-    }
-    if (!r->streams[oldest]) r->streams[oldest] = r->host->alloc(r->host, sizeof *r->streams[oldest]);
-    if (!r->streams[oldest]) return ggx_fail(error, GGX_E_NOMEM, "no memory to unpack a zip entry");
-    r->used[oldest] = ++r->clock;
-    *out = r->streams[oldest];
-    return ggx_inflate_start(*out, &r->zip, entry, error);
-}
-
-static ggx_status read_stream(void *context, uint64_t offset, void *out, uint64_t size, ggx_error *error)
-{
-    return ggx_inflate_read(((stream_bytes *)context)->stream, offset, out, size, error);
 }
 
 /* ---- open ------------------------------------------------------------------------------------------------------------------ */
@@ -204,14 +170,6 @@ static void strides_of(const npy_array *a, int64_t *stride)
     }
 }
 
-static int host_is_big(void)
-{
-    const uint16_t one = 1;
-    uint8_t first;
-    memcpy(&first, &one, 1);
-    return !first;
-}
-
 static ggx_status index_npz(void *self, const ggx_sink *sink, ggx_error *error) GGX_NOEXCEPT
 {
     npz_reader *r = self;
@@ -224,7 +182,7 @@ static ggx_status index_npz(void *self, const ggx_sink *sink, ggx_error *error) 
         t.rank = it->array.rank;
         t.name = it->name;
         t.type = it->array.type;
-        t.byte_order = packed ? (host_is_big() ? GGX_BIG_ENDIAN : GGX_LITTLE_ENDIAN) : it->array.byte_order;
+        t.byte_order = packed ? (ggx_host_is_big() ? GGX_BIG_ENDIAN : GGX_LITTLE_ENDIAN) : it->array.byte_order;
         t.access = packed ? GGX_ACCESS_SEQUENTIAL : GGX_ACCESS_RAW;
         t.cookie = i;
         t.offset = packed ? 0 : it->base + it->array.data;
@@ -249,18 +207,19 @@ static ggx_status read_npz(void *self, uint64_t cookie, const ggx_box *box, void
     if (cookie >= r->item_count || !r->items[cookie].entry)
         return ggx_fail(error, GGX_E_USAGE, "there is no such array to unpack");
     const item *it = &r->items[cookie];
-    stream_bytes bytes = {NULL};
+    ggx_inflate *stream = NULL;
     int64_t stride[GGX_MAX_RANK] = {0};
-    ggx_status status = stream_of(r, it->entry, &bytes.stream, error);
+    ggx_status status = ggx_inflate_pool_get(&r->pool, &r->zip, it->entry, &stream, error);
     if (status != GGX_OK) return status;
     strides_of(&it->array, stride);
-    ggx_box_source source = {.read = read_stream,
-                             .context = &bytes,
+    ggx_box_source source = {.read = ggx_inflate_box_read,
+                             .context = stream,
                              .offset = it->array.data,
                              .shape = it->array.shape,
                              .stride = stride,
                              .elem = it->array.type.block_bytes,
-                             .swap = (it->array.byte_order == GGX_BIG_ENDIAN) != host_is_big() ? it->array.swap : 0};
+                             .swap =
+                                 (it->array.byte_order == GGX_BIG_ENDIAN) != ggx_host_is_big() ? it->array.swap : 0};
     return ggx_box_gather(&source, box, out, error);
 }
 

@@ -160,4 +160,39 @@ static inline ggx_status ggx_inflate_read(ggx_inflate *s, uint64_t offset, void 
     return size ? ggx_inflate_next(s, out, size, error) : GGX_OK;
 }
 
+/* Several streams, so that a few entries can be read side by side without beginning again. Zeroed before its first use. */
+#define GGX_INFLATE_STREAMS 4u
+
+typedef struct ggx_inflate_pool {
+    ggx_inflate *streams[GGX_INFLATE_STREAMS];
+    uint64_t used[GGX_INFLATE_STREAMS], clock;
+} ggx_inflate_pool;
+
+/* The entry's stream where it stands, or the one longest unused, begun anew for this entry. */
+static inline ggx_status ggx_inflate_pool_get(ggx_inflate_pool *pool, const ggx_zip *zip, const ggx_zip_entry *entry,
+                                              ggx_inflate **out, ggx_error *error)
+{
+    uint32_t oldest = 0;
+    for (uint32_t i = 0; i < GGX_INFLATE_STREAMS; i++) {
+        if (pool->streams[i] && pool->streams[i]->entry == entry) {
+            pool->used[i] = ++pool->clock;
+            *out = pool->streams[i];
+            return GGX_OK;
+        }
+        if (pool->used[i] < pool->used[oldest]) oldest = i;
+    }
+    if (!pool->streams[oldest])
+        pool->streams[oldest] = (ggx_inflate *)zip->host->alloc(zip->host, sizeof *pool->streams[oldest]);
+    if (!pool->streams[oldest]) return ggx_fail(error, GGX_E_NOMEM, "no memory to unpack a zip entry");
+    pool->used[oldest] = ++pool->clock;
+    *out = pool->streams[oldest];
+    return ggx_inflate_start(*out, zip, entry, error);
+}
+
+/* ggx_inflate_read as a ggx_box_read: the context is the stream. */
+static inline ggx_status ggx_inflate_box_read(void *stream, uint64_t offset, void *out, uint64_t size, ggx_error *error)
+{
+    return ggx_inflate_read((ggx_inflate *)stream, offset, out, size, error);
+}
+
 #endif

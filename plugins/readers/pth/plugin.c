@@ -1,0 +1,216 @@
+/* plugin.c - reader-pth: what torch.save and TorchScript write, read as data. The format: docs/formats/pth.md. */
+#include "pth.h"
+
+#include <ggx/plugin.h>
+#include <ggx_sdk/box.h>
+#include <ggx_sdk/checked.h>
+#include <ggx_sdk/options.h>
+#include <stdlib.h>
+
+#define HEAD_WANT 512u
+
+static int ends_with(ggx_str s, const char *end)
+{
+    size_t n = strlen(end);
+    return s.size > n && !memcmp(s.data + (s.size - n), end, n);
+}
+
+/* A zip whose first entry lies in a folder and has one of the names that torch.save begins with. */
+static int32_t judge_zip(ggx_str head)
+{
+    static const char *const first[] = {"/data.pkl",        "/version", "/byteorder",
+                                        "/.format_version", "/data/0",  "/constants.pkl"};
+    ggx_str name = {head.data + 30, (uint64_t)(uint8_t)head.data[26] | (uint64_t)(uint8_t)head.data[27] << 8};
+    if (name.size > head.size - 30) return GGX_PROBE_NO;
+    for (size_t i = 0; i < sizeof first / sizeof first[0]; i++)
+        if (ends_with(name, first[i])) return i ? GGX_PROBE_MAGIC : GGX_PROBE_PROVEN;
+    return GGX_PROBE_NO;
+}
+
+static int32_t probe_pth(const ggx_probe *p) GGX_NOEXCEPT
+{
+    static const char *const extensions[] = {".pth", ".pt", ".th", ".ckpt"};
+    int named = 0;
+    if (p->kind != GGX_SOURCE_FILE) return GGX_PROBE_NO;
+    for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++) named |= ends_with(p->name, extensions[i]);
+    int32_t by_name = named ? GGX_PROBE_NAME : GGX_PROBE_NO;
+    if (p->head.size >= 14 && !memcmp(p->head.data, "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 14))
+        return GGX_PROBE_PROVEN;
+    if (p->head.size < 31 || memcmp(p->head.data, "PK\3\4", 4) != 0) return by_name;
+    int32_t score = judge_zip(p->head);
+    return score ? score : named ? GGX_PROBE_STRUCTURE : GGX_PROBE_NO;
+}
+
+/* ---- open ------------------------------------------------------------------------------------------------------------------ */
+
+/* -O pth.verify: every storage is read once, which checks its CRC. */
+static ggx_status verify(pth_reader *r, ggx_error *error)
+{
+    for (uint64_t i = 0; i < r->zip.count; i++) {
+        ggx_inflate *stream = NULL;
+        ggx_status status = ggx_inflate_pool_get(&r->pool, &r->zip, &r->zip.entries[i], &stream, error);
+        if (status == GGX_OK) status = ggx_inflate_read(stream, r->zip.entries[i].size, NULL, 0, error);
+        if (status != GGX_OK) return status;
+        r->host->progress(r->host, i + 1, r->zip.count);
+    }
+    return GGX_OK;
+}
+
+static int by_place(const void *left, const void *right)
+{
+    const pth_tensor *a = *(pth_tensor *const *)left, *b = *(pth_tensor *const *)right;
+    if (a->storage != b->storage) return a->storage < b->storage ? -1 : 1;
+    if (a->first != b->first) return a->first < b->first ? -1 : 1;
+    return a < b ? -1 : a > b;
+}
+
+/* Tensors whose extents meet in one storage get one storage_id. */
+static ggx_status find_aliases(pth_reader *r, ggx_error *error)
+{
+    uint64_t next = 0, end = 0;
+    pth_tensor **list = r->host->alloc(r->host, r->tensor_count * sizeof *list);
+    if (!list) return ggx_fail(error, GGX_E_NOMEM, "no memory for %llu tensors", (unsigned long long)r->tensor_count);
+    for (uint64_t i = 0; i < r->tensor_count; i++) list[i] = &r->tensors[i];
+    if (r->tensor_count) qsort(list, (size_t)r->tensor_count, sizeof *list, by_place);
+    for (uint64_t i = 0; i < r->tensor_count; i++) {
+        pth_tensor *t = list[i], *before = i ? list[i - 1] : NULL;
+        int meets = before && before->storage == t->storage && t->first < end && t->reach;
+        if (meets) t->alias = before->alias = before->alias ? before->alias : ++next;
+        if (!meets) end = 0;
+        if (t->first + t->reach > end) end = t->first + t->reach;
+    }
+    return GGX_OK;
+}
+
+static ggx_status open_pth(void *self, const ggx_host *host, const ggx_source *source, const ggx_options *options,
+                           ggx_error *error) GGX_NOEXCEPT
+{
+    pth_reader *r = self;
+    const ggx_option_value *select = ggx_option_find(options, "pth.select"),
+                           *check = ggx_option_find(options, "pth.verify");
+    const ggx_option_value *member = ggx_option_find(options, "pth.member");
+    r->host = host;
+    r->source = source;
+    if (select) r->select = select->text;
+    if (member) r->member = member->text;
+    if (source->kind != GGX_SOURCE_FILE)
+        return ggx_fail(error, GGX_E_UNSUPPORTED, "a folder is no PyTorch checkpoint; name the file in it");
+    ggx_status status = pth_container_open(r, error);
+    if (status == GGX_OK && check && check->number) status = verify(r, error);
+    if (status == GGX_OK) status = pth_walk(r, NULL, error);
+    if (status != GGX_OK) return status;
+    if (r->select.size && !r->tensor_count)
+        return ggx_fail(error, GGX_E_NOTFOUND, "pth.select: no tensor lies below '%.*s'; without it all are listed",
+                        GGX_STR_ARGS(r->select));
+    return find_aliases(r, error);
+}
+
+/* ---- index and read -------------------------------------------------------------------------------------------------------- */
+
+static int is_raw(const pth_tensor *t)
+{
+    return !t->broadcast && (!t->entry || t->entry->method == GGX_ZIP_STORED);
+}
+
+static ggx_status push_tensor(const pth_tensor *from, uint64_t cookie, const ggx_sink *sink, ggx_error *error)
+{
+    int raw = is_raw(from), big = raw ? from->big != 0 : ggx_host_is_big();
+    ggx_tensor t;
+    memset(&t, 0, sizeof t);
+    t.struct_size = sizeof t;
+    t.rank = from->rank;
+    t.name = from->name;
+    t.type = ggx_type_make(from->dtype->type, 1, from->dtype->bytes);
+    t.byte_order = big ? GGX_BIG_ENDIAN : GGX_LITTLE_ENDIAN;
+    t.access = raw ? GGX_ACCESS_RAW : GGX_ACCESS_SEQUENTIAL;
+    t.flags = from->flags;
+    t.offset = raw ? from->base + from->first : 0;
+    t.nbytes = raw ? from->reach : 0;
+    t.storage_id = from->alias;
+    t.cookie = cookie;
+    for (uint32_t i = 0; i < from->rank; i++) {
+        t.shape[i] = from->shape[i];
+        if (raw) t.stride[i] = from->stride[i];
+        if (!raw) t.chunk[i] = i || from->rank == 1 || from->stride[0] ? t.shape[i] : t.shape[i] != 0;
+    }
+    return sink->tensor(sink, &t, error);
+}
+
+static ggx_status index_pth(void *self, const ggx_sink *sink, ggx_error *error) GGX_NOEXCEPT
+{
+    pth_reader *r = self;
+    ggx_status status = pth_walk(r, sink, error);
+    for (uint64_t i = 0; status == GGX_OK && i < r->tensor_count; i++)
+        status = push_tensor(&r->tensors[i], i, sink, error);
+    return status;
+}
+
+/* A storage's bytes where they lie unpacked. */
+typedef struct plain {
+    const ggx_source *source;
+    uint64_t base;
+} plain;
+
+static ggx_status read_plain(void *context, uint64_t offset, void *out, uint64_t size, ggx_error *error)
+{
+    const plain *p = context;
+    return p->source->read_at(p->source, 0, p->base + offset, out, size, error);
+}
+
+/* Every element of the box is the same one: it is read once, and copied. */
+static ggx_status read_broadcast(ggx_box_source *s, void *out, uint64_t out_size, ggx_error *error)
+{
+    uint8_t elem[16];
+    ggx_status status = out_size ? s->read(s->context, s->offset, elem, s->elem, error) : GGX_OK;
+    if (status != GGX_OK) return status;
+    ggx_box_swap(elem, s->elem, s->swap);
+    for (uint64_t at = 0; at + s->elem <= out_size; at += s->elem) memcpy((uint8_t *)out + at, elem, s->elem);
+    return GGX_OK;
+}
+
+static ggx_status read_pth(void *self, uint64_t cookie, const ggx_box *box, void *out, uint64_t out_size,
+                           ggx_error *error) GGX_NOEXCEPT
+{
+    pth_reader *r = self;
+    if (cookie >= r->tensor_count) return ggx_fail(error, GGX_E_USAGE, "there is no such tensor");
+    const pth_tensor *t = &r->tensors[cookie];
+    plain bytes = {r->source, t->base};
+    ggx_box_source source = {.read = read_plain,
+                             .context = &bytes,
+                             .offset = t->first,
+                             .shape = t->shape,
+                             .stride = t->stride,
+                             .elem = t->dtype->bytes,
+                             .swap = (t->big != 0) != ggx_host_is_big() ? t->dtype->unit : 0};
+    if (t->entry && t->entry->method != GGX_ZIP_STORED) {
+        ggx_inflate *stream = NULL;
+        ggx_status status = ggx_inflate_pool_get(&r->pool, &r->zip, t->entry, &stream, error);
+        if (status != GGX_OK) return status;
+        source.read = ggx_inflate_box_read;
+        source.context = stream;
+    }
+    return t->broadcast ? read_broadcast(&source, out, out_size, error) : ggx_box_gather(&source, box, out, error);
+}
+
+static const ggx_option options[] = {
+    {sizeof(ggx_option), GGX_OPTION_STRING, "pth.select",
+     "only what lies below this name, as in pth.select=state_dict"},
+    {sizeof(ggx_option), GGX_OPTION_STRING, "pth.member",
+     "the checkpoint is this entry of the zip, as in pth.member=policy.pth"},
+    {sizeof(ggx_option), GGX_OPTION_BOOL, "pth.verify", "read everything once before converting, to check all CRCs"},
+};
+
+static const ggx_reader reader = {
+    .struct_size = sizeof(ggx_reader),
+    .instance_size = sizeof(pth_reader),
+    .head_want = HEAD_WANT,
+    .options = options,
+    .option_count = 3,
+    .probe = probe_pth,
+    .open = open_pth,
+    .index = index_pth,
+    .read = read_pth,
+};
+
+static const ggx_provide provides[] = {{GGX_READER_ID, &reader}};
+GGX_PLUGIN("reader-pth", "0.1.0", "MIT", provides);

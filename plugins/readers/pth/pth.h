@@ -1,0 +1,99 @@
+/* pth.h - the parts of the PyTorch reader, shared among its files alone.
+ *
+ * container.c opens the file (a zip, or the stream of before PyTorch 1.6) and loads its pickles as data, by the list of harmless names in names.c;
+ * walk.c goes through the values and names what is a tensor; tensor.c says where its bytes are. */
+#ifndef GGX_READER_PTH_H
+#define GGX_READER_PTH_H
+
+#include <ggx/reader.h>
+#include <ggx_sdk/inflate.h>
+#include <ggx_sdk/names.h>
+#include <ggx_sdk/pickle.h>
+
+#define PTH_MAX_PATH 4096u /* bytes of a dotted name */
+#define PTH_MAX_DEPTH 200u /* of values inside each other; a module inside a module takes four */
+
+/* What a harmless name stands for. Rows of names.c. */
+#define PTH_ROLE_IGNORED 16   /* its value is data that no tensor needs */
+#define PTH_ROLE_STORAGE 17   /* a storage class; its type is by name */
+#define PTH_ROLE_DTYPE 18     /* torch.float32 … */
+#define PTH_ROLE_TENSOR 19    /* _rebuild_tensor, _v2: storage, offset, size, stride … */
+#define PTH_ROLE_TENSOR_V3 20 /* the same, with a dtype as argument 6 */
+#define PTH_ROLE_FIRST 21     /* the tensor is its first argument */
+#define PTH_ROLE_FROM_TYPE 22 /* _rebuild_from_type_v2(function, type, arguments, state) */
+#define PTH_ROLE_SIZE 23      /* torch.Size(tuple) */
+#define PTH_ROLE_UNREAD 24    /* a kind of tensor that is refused: quantized, sparse, without data … */
+#define PTH_ROLE_OBJECT 25    /* a class whose attributes are data: nn.Module's, TorchScript's */
+
+typedef struct pth_dtype {
+    char torch[20]; /* torch.NAME */
+    char storage[24];
+    char type[12];
+    uint8_t bytes, unit; /* of an element, and of what a byte order turns */
+} pth_dtype;
+
+/* One storage of the older stream. */
+typedef struct pth_storage {
+    ggx_str key;
+    uint64_t offset, count; /* of its data in the file; elements */
+    const pth_dtype *dtype;
+} pth_storage;
+
+/* One pickle with the storages that it refers to. */
+typedef struct pth_part {
+    ggx_pickle_value *root;
+    ggx_str storages; /* zip: the folder with the storages, "archive/data/" */
+    const char *name; /* what comes before its tensors' names, "" for data.pkl */
+    uint64_t bytes;   /* of the pickle: what bounds the walk */
+} pth_part;
+
+typedef struct pth_tensor {
+    ggx_str name;
+    const pth_dtype *dtype;
+    const ggx_zip_entry *entry; /* NULL: in the older stream */
+    uint64_t base;              /* byte offset of the storage in the member */
+    uint64_t storage;           /* number of the storage, from 1 */
+    uint64_t first, reach;      /* bytes from the storage's beginning; bytes from its first to its last element */
+    uint64_t alias;             /* storage_id to hand on */
+    uint64_t shape[GGX_MAX_RANK];
+    int64_t stride[GGX_MAX_RANK]; /* all 0: C order */
+    uint32_t rank, flags;
+    uint32_t broadcast; /* 1: all elements are the one at `first` */
+    uint32_t big;       /* 1: the high byte first */
+} pth_tensor;
+
+typedef struct pth_reader {
+    const ggx_host *host;
+    const ggx_source *source;
+    uint64_t size; /* bytes of the file */
+    ggx_zip zip;   /* count 0: the older stream */
+    uint32_t big, is_zip;
+    pth_part parts[2]; /* data.pkl and, of TorchScript, constants.pkl */
+    uint32_t part_count, reserved;
+    pth_storage *storages; /* older stream, sorted by key */
+    uint64_t storage_count;
+    ggx_str member; /* the entry of the outer zip that is the checkpoint, "" for none */
+    ggx_str select; /* only what lies below this name, "" for all */
+    pth_tensor *tensors;
+    uint64_t tensor_count, tensor_room;
+    ggx_inflate_pool pool;
+} pth_reader;
+
+/* names.c: the role of a global (a ggx_pickle.role), the types, and their rows. */
+int64_t pth_name_role(void *context, ggx_str module, ggx_str name);
+const pth_dtype *pth_dtype_of_storage(ggx_str global);
+const pth_dtype *pth_dtype_of_global(ggx_str global);
+int pth_storage_is_untyped(ggx_str global);
+
+/* container.c: opens the file and fills `parts` and the storages. */
+ggx_status pth_container_open(pth_reader *r, ggx_error *error);
+const pth_storage *pth_storage_find(const pth_reader *r, ggx_str key);
+
+/* tensor.c: 1 in *found when the value is a tensor, which `out` then describes (but for its name). `path` is for messages. */
+ggx_status pth_tensor_resolve(pth_reader *r, const pth_part *part, const ggx_pickle_value *v, ggx_str path,
+                              pth_tensor *out, int *found, ggx_error *error);
+
+/* walk.c: walks all parts. Without a sink: fills r->tensors. With it: pushes the scalars among them as key/values. */
+ggx_status pth_walk(pth_reader *r, const ggx_sink *sink, ggx_error *error);
+
+#endif
