@@ -24,5 +24,6 @@ ggx_status ggx_recipe_identity(ggx_arena *arena, const ggx_recipe_env *env, ggx_
     }
     if (c->kv_count) memcpy(out->kvs, c->kvs, (size_t)(c->kv_count * sizeof *out->kvs));
     out->kv_count = c->kv_count;
+    out->identity = 1;
     return GGX_OK;
 }

@@ -49,7 +49,8 @@ typedef struct ggx_recipe_result {
     uint64_t kv_count;
     ggx_recipe_use *uses; /* one for each use of a source tensor */
     uint64_t use_count;
-    ggx_str via; /* type that every quantized tensor is rounded through first; empty: none */
+    int32_t identity; /* 1: no recipe; the key/values are the checkpoint's own */
+    ggx_str via;      /* type that every quantized tensor is rounded through first; empty: none */
 } ggx_recipe_result;
 
 typedef struct ggx_recipe ggx_recipe; /* parsed; lives in its arena */

@@ -18,6 +18,10 @@ GGX_EXTERN_C_BEGIN
 
 #define GGX_WRITER_ID "ggx.writer/1"
 
+/* Flag: key/values are header fields that stand in their order without keys, so only a recipe knows which there are. Without a recipe
+ * the host gives none. */
+#define GGX_WRITER_FIELDS 1u
+
 /* A tensor to be written: what it will be, not its data. */
 typedef struct ggx_out_tensor {
     uint32_t struct_size; /* bytes */
@@ -58,7 +62,7 @@ typedef struct ggx_emit {
 
 typedef struct ggx_writer {
     uint32_t struct_size;      /* bytes */
-    uint32_t flags;            /* 0 */
+    uint32_t flags;            /* GGX_WRITER_* */
     uint64_t instance_size;    /* bytes of zeroed memory that the host allocates and passes as `self` */
     const ggx_option *options; /* what -O can set; NULL when option_count is 0 */
     uint32_t option_count;

@@ -18,6 +18,7 @@ GROUPS = [
     ("Byte orders", ["tensor.h"], r"GGX_(?:LITTLE|BIG)_ENDIAN", "Of a plain type's elements."),
     ("Access", ["tensor.h"], r"GGX_ACCESS_\w+", "How a tensor's elements are had."),
     ("Tensor flags", ["tensor.h"], r"GGX_TENSOR_\w+", "Bits."),
+    ("Writer flags", ["writer.h"], r"GGX_WRITER_(?!ID)\w+", "Bits."),
     ("Key/value types", ["tensor.h"], r"GGX_KV_\w+", "The numbers are GGUF's."),
     ("Importance matrix", ["draft/quant.h"], r"GGX_IMATRIX_\w+", "What it does to a tensor type."),
     ("Flags of tensor types", ["draft/quant.h"], r"GGX_QUANT_(?!ID)\w+", "Bits."),

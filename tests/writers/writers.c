@@ -261,7 +261,7 @@ static void unsound_key_values_are_refused(void **state)
         {GGUF, {sizeof(ggx_kv), GGX_KV_U8, GGX_KV_U8, 0, {"a\0b", 3}, 1, two}, GGX_E_MALFORMED},
         {GGUF, {sizeof(ggx_kv), GGX_KV_U32, GGX_KV_U32, 0, {"general.alignment", 17}, 1, &word}, GGX_E_USAGE},
         {GGUF, {sizeof(ggx_kv), GGX_KV_I32, GGX_KV_I32, 0, {"general.alignment", 17}, 1, &word}, GGX_E_UNSUPPORTED},
-        {SAFETENSORS, {sizeof(ggx_kv), GGX_KV_U8, GGX_KV_U8, 0, {"k", 1}, 1, two}, GGX_E_UNSUPPORTED},
+        {SAFETENSORS, {sizeof(ggx_kv), GGX_KV_ARRAY, GGX_KV_STRING, 0, {"k", 1}, 1, &bytes}, GGX_E_UNSUPPORTED},
         {SAFETENSORS, {sizeof(ggx_kv), GGX_KV_STRING, GGX_KV_STRING, 0, {"k", 1}, 1, &bytes}, GGX_E_UNSUPPORTED},
     };
     (void)state;

@@ -158,6 +158,7 @@ static ggx_status render(void *self, const ggx_emit *emit, ggx_error *error) GGX
 
 static const ggx_writer writer = {
     .struct_size = sizeof(ggx_writer),
+    .flags = GGX_WRITER_FIELDS,
     .instance_size = sizeof(ggml_writer),
     .options = options_table,
     .option_count = sizeof options_table / sizeof options_table[0],

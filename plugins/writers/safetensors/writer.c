@@ -89,14 +89,13 @@ static void put_text(ggx_bytes *out, const char *text)
     ggx_bytes_add(out, text, strlen(text));
 }
 
-/* A JSON string with the escapes that serde_json uses: only what must be, \u00xx in lower case. */
-static void put_string(ggx_bytes *out, ggx_str s)
+/* The inside of a JSON string with the escapes that serde_json uses: only what must be, \u00xx in lower case. */
+static void put_escaped(ggx_bytes *out, const char *data, uint64_t size)
 {
     static const char escapes[] = "\b\t\n\f\r\"\\", letters[] = "btnfr\"\\", hex[] = "0123456789abcdef";
-    put_text(out, "\"");
-    for (uint64_t i = 0; i < s.size; i++) {
-        const char *found = s.data[i] ? strchr(escapes, s.data[i]) : NULL;
-        uint8_t c = (uint8_t)s.data[i];
+    for (uint64_t i = 0; i < size; i++) {
+        const char *found = data[i] ? strchr(escapes, data[i]) : NULL;
+        uint8_t c = (uint8_t)data[i];
         if (found)
             ggx_bytes_add(out, (const char[]){'\\', letters[found - escapes]}, 2);
         else if (c < 0x20)
@@ -104,6 +103,12 @@ static void put_string(ggx_bytes *out, ggx_str s)
         else
             ggx_bytes_add(out, &c, 1);
     }
+}
+
+static void put_string(ggx_bytes *out, ggx_str s)
+{
+    put_text(out, "\"");
+    put_escaped(out, s.data, s.size);
     put_text(out, "\"");
 }
 
@@ -114,25 +119,62 @@ static void put_number(ggx_bytes *out, uint64_t value)
     put_text(out, text);
 }
 
+/* Element `i` as JSON; numbers that JSON cannot say (NaN, infinities) as C prints them. */
+static ggx_status put_element(ggx_bytes *out, const ggx_kv *kv, uint64_t i, ggx_error *error)
+{
+    char text[40] = "";
+    const void *d = kv->data;
+    const ggx_str *s = (const ggx_str *)d + i;
+    const uint32_t elem = kv->type == GGX_KV_ARRAY ? kv->elem_type : kv->type;
+    switch (elem) {
+    case GGX_KV_STRING: put_string(out, *s); return check_utf8(*s, "value", error);
+    case GGX_KV_BOOL: snprintf(text, sizeof text, "%s", ((const uint8_t *)d)[i] ? "true" : "false"); break;
+    case GGX_KV_F32: snprintf(text, sizeof text, "%.9g", (double)((const float *)d)[i]); break;
+    case GGX_KV_F64: snprintf(text, sizeof text, "%.17g", ((const double *)d)[i]); break;
+    case GGX_KV_I8: snprintf(text, sizeof text, "%d", ((const int8_t *)d)[i]); break;
+    case GGX_KV_I16: snprintf(text, sizeof text, "%d", ((const int16_t *)d)[i]); break;
+    case GGX_KV_I32: snprintf(text, sizeof text, "%d", ((const int32_t *)d)[i]); break;
+    case GGX_KV_I64: snprintf(text, sizeof text, "%lld", (long long)((const int64_t *)d)[i]); break;
+    default: snprintf(text, sizeof text, "%llu", (unsigned long long)ggx_kv_bits(kv, i));
+    }
+    put_text(out, text);
+    return GGX_OK;
+}
+
+/* The format's metadata are strings: a string stands as it is, anything else as its JSON text. */
+static ggx_status put_value(st_writer *w, const ggx_kv *kv, ggx_error *error)
+{
+    if (kv->type == GGX_KV_STRING) return put_element(&w->metadata, kv, 0, error);
+    ggx_status status = GGX_OK;
+    ggx_bytes plain;
+    ggx_bytes_init(&plain, w->host);
+    if (kv->type == GGX_KV_ARRAY) put_text(&plain, "[");
+    for (uint64_t i = 0; i < kv->count && status == GGX_OK; i++) {
+        if (i) put_text(&plain, ",");
+        status = put_element(&plain, kv, i, error);
+    }
+    if (kv->type == GGX_KV_ARRAY) put_text(&plain, "]");
+    if (status == GGX_OK) status = ggx_bytes_check(&plain, error);
+    put_text(&w->metadata, "\"");
+    for (const ggx_bytes_part *part = plain.first; part; part = part->next)
+        put_escaped(&w->metadata, (const char *)(part + 1), part->used);
+    put_text(&w->metadata, "\"");
+    return status;
+}
+
 static ggx_status take_kv(void *self, const ggx_kv *kv, ggx_error *error) GGX_NOEXCEPT
 {
     st_writer *w = self;
     if (w->laid_out) return ggx_fail(error, GGX_E_USAGE, "a key/value came after the layout");
     ggx_status status = ggx_kv_check(kv, error);
-    if (status != GGX_OK) return status;
-    if (kv->type != GGX_KV_STRING)
-        return ggx_fail(error, GGX_E_UNSUPPORTED, "key '%.*s' has type %u; safetensors' metadata holds strings only",
-                        GGX_STR_ARGS(kv->key), kv->type);
-    const ggx_str *value = kv->data;
-    status = check_utf8(kv->key, "key", error);
-    if (status == GGX_OK) status = check_utf8(*value, "value", error);
+    if (status == GGX_OK) status = check_utf8(kv->key, "key", error);
     if (status == GGX_OK) status = ggx_names_add(&w->keys, kv->key, "key", NULL, error);
     if (status != GGX_OK) return status;
     if (w->metadata.size) put_text(&w->metadata, ",");
     put_string(&w->metadata, kv->key);
     put_text(&w->metadata, ":");
-    put_string(&w->metadata, *value);
-    return ggx_bytes_check(&w->metadata, error);
+    status = put_value(w, kv, error);
+    return status == GGX_OK ? ggx_bytes_check(&w->metadata, error) : status;
 }
 
 static uint32_t find_dtype(const ggx_out_tensor *t)
