@@ -120,18 +120,21 @@ static ggx_status show(room *r, const char *name)
     return GGX_OK;
 }
 
-/* All of the files, also behind one that is at fault; the last fault is the verb's. */
+/* All of the files, also behind one that is at fault. The last fault is left to the caller to report. */
 static ggx_status check(room *r, const char *const *files)
 {
     ggx_status worst = GGX_OK;
     for (; *files; files++) {
         ggx_recipe *recipe;
-        ggx_status status = ggx_recipe_load(&r->arena, *files, r->directory, &recipe, &r->error);
-        if (status != GGX_OK && files[1]) ggx_report_error(&r->error, NULL);
-        if (status != GGX_OK)
-            worst = status;
-        else
+        ggx_error error;
+        ggx_status status = ggx_recipe_load(&r->arena, *files, r->directory, &recipe, &error);
+        if (status == GGX_OK) {
             ggx_text_format(&r->out, "%s: recipe %s is good\n", *files, ggx_recipe_id(recipe));
+            continue;
+        }
+        if (worst != GGX_OK) ggx_report_error(&r->error, NULL);
+        r->error = error;
+        worst = status;
     }
     if (worst != GGX_OK && r->out.size) { /* what was good is said all the same */
         ggx_report_result(&r->out);

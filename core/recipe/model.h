@@ -196,6 +196,11 @@ ggx_status ggx_parse_rules(const ggx_recipe_parser *parser, const ggx_json *list
 ggx_status ggx_parse_outputs(const ggx_recipe_parser *parser, const ggx_json *object, struct ggx_recipe *recipe);
 ggx_status ggx_parse_domain(const ggx_recipe_parser *parser, const ggx_json *member, ggx_domain *out);
 
+/* The fields of a header, added to the profile; NULL: none. */
+ggx_status ggx_parse_header(const ggx_recipe_parser *parser, const ggx_json *json, ggx_profile *profile);
+/* The bytes of a recipe's file. */
+ggx_status ggx_recipe_text(ggx_arena *arena, const char *path, ggx_str *out, ggx_error *error);
+
 /* --- extend.c, check.c --- */
 ggx_status ggx_recipe_extend(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
                              ggx_error *error);

@@ -128,7 +128,7 @@ static ggx_status parse_top(const ggx_recipe_parser *parser, const ggx_json *roo
     return status == GGX_OK ? ggx_parse_outputs(parser, ggx_json_get(root, "outputs"), recipe) : status;
 }
 
-static ggx_status read_file(ggx_arena *arena, const char *path, ggx_str *out, ggx_error *error)
+ggx_status ggx_recipe_text(ggx_arena *arena, const char *path, ggx_str *out, ggx_error *error)
 {
     FILE *file = fopen(path, "rb");
     if (!file)
@@ -170,10 +170,10 @@ static ggx_status load_base(ggx_arena *arena, const struct ggx_recipe *recipe, c
         slash ? ggx_arena_format(arena, "%.*s/%s.json", (int)(slash - recipe->path), recipe->path, recipe->extends)
               : ggx_arena_format(arena, "%s.json", recipe->extends);
     ggx_str text;
-    ggx_status status = path.data ? read_file(arena, path.data, &text, error) : GGX_E_NOMEM;
+    ggx_status status = path.data ? ggx_recipe_text(arena, path.data, &text, error) : GGX_E_NOMEM;
     if (status == GGX_E_NOTFOUND && search) {
         path = ggx_arena_format(arena, "%s/%s.json", search, recipe->extends);
-        status = path.data ? read_file(arena, path.data, &text, error) : GGX_E_NOMEM;
+        status = path.data ? ggx_recipe_text(arena, path.data, &text, error) : GGX_E_NOMEM;
     }
     if (status == GGX_E_NOTFOUND)
         return ggx_origin_fail(&recipe->extends_origin, GGX_WHOLE, error, GGX_E_USAGE,
@@ -223,7 +223,7 @@ ggx_status ggx_recipe_parse(ggx_arena *arena, ggx_str text, const char *path, co
 ggx_status ggx_recipe_load(ggx_arena *arena, const char *path, const char *search, ggx_recipe **out, ggx_error *error)
 {
     ggx_str text;
-    ggx_status status = read_file(arena, path, &text, error);
+    ggx_status status = ggx_recipe_text(arena, path, &text, error);
     return status == GGX_OK ? parse_checked(arena, text, path, search, out, error) : status;
 }
 

@@ -49,7 +49,7 @@ static ggx_status parse_field(const ggx_recipe_parser *parser, const ggx_json *j
     return ggx_parse_domain(parser, domain->first, &field->domain);
 }
 
-static ggx_status parse_header(const ggx_recipe_parser *parser, const ggx_json *json, ggx_profile *profile)
+ggx_status ggx_parse_header(const ggx_recipe_parser *parser, const ggx_json *json, ggx_profile *profile)
 {
     if (!json) return GGX_OK;
     ggx_status status = ggx_parser_kind(parser, json, GGX_JSON_OBJECT, "'header'");
@@ -82,7 +82,7 @@ static ggx_status parse_profile(const ggx_recipe_parser *parser, const ggx_json 
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "via"), &profile->via);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "vectors"), &profile->vectors);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "matrices"), &profile->matrices);
-    return status == GGX_OK ? parse_header(parser, ggx_json_get(json, "header"), profile) : status;
+    return status == GGX_OK ? ggx_parse_header(parser, ggx_json_get(json, "header"), profile) : status;
 }
 
 ggx_status ggx_parse_outputs(const ggx_recipe_parser *parser, const ggx_json *object, struct ggx_recipe *recipe)

@@ -203,4 +203,25 @@ static inline ggx_status fake_apply(ggx_arena *arena, const fake *f, const char 
     return status == GGX_OK ? ggx_recipe_apply(arena, parsed, &env, out, error) : status;
 }
 
+/* Each output as name:shape, then "=type" fixed or "?type" by default, "q" when --type applies, "/axis" of rows, "*pieces", "+operations". */
+static inline void fake_describe(const ggx_recipe_result *r, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = 0;
+    for (uint64_t i = 0; i < r->tensor_count && n + 200 < size; i++) {
+        const ggx_recipe_tensor *t = &r->tensors[i];
+        n += (size_t)snprintf(out + n, size - n, "%s%.*s:", i ? " " : "", (int)t->name.size, t->name.data);
+        for (uint32_t a = 0; a < t->view.rank; a++)
+            n += (size_t)snprintf(out + n, size - n, "%s%llu", a ? "x" : "", (unsigned long long)t->view.shape[a]);
+        if (t->type.size)
+            n += (size_t)snprintf(out + n, size - n, "=%.*s", (int)t->type.size, t->type.data);
+        else if (t->default_type.size)
+            n += (size_t)snprintf(out + n, size - n, "?%.*s", (int)t->default_type.size, t->default_type.data);
+        if (t->quantize) n += (size_t)snprintf(out + n, size - n, "q");
+        if (t->row_axes) n += (size_t)snprintf(out + n, size - n, "/%u", t->row_axes);
+        if (t->view.piece_count > 1) n += (size_t)snprintf(out + n, size - n, "*%u", t->view.piece_count);
+        if (t->op_count) n += (size_t)snprintf(out + n, size - n, "+%u", t->op_count);
+    }
+}
+
 #endif

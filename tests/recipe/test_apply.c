@@ -4,26 +4,6 @@
 
 #define RULES(rules) "{\"id\": \"r\",\n\"tensors\": [\n" rules "\n]}"
 
-/* name, type, shape, first element's source: "name:type:2x3@tensor+offset" for each output, joined by spaces. */
-static void describe(const ggx_recipe_result *r, char *out, size_t size)
-{
-    size_t n = 0;
-    out[0] = 0;
-    for (uint64_t i = 0; i < r->tensor_count && n + 200 < size; i++) {
-        const ggx_recipe_tensor *t = &r->tensors[i];
-        n += (size_t)snprintf(out + n, size - n, "%s%.*s:", i ? " " : "", (int)t->name.size, t->name.data);
-        for (uint32_t a = 0; a < t->view.rank; a++)
-            n += (size_t)snprintf(out + n, size - n, "%s%llu", a ? "x" : "", (unsigned long long)t->view.shape[a]);
-        if (t->type.size)
-            n += (size_t)snprintf(out + n, size - n, "=%.*s", (int)t->type.size, t->type.data);
-        else if (t->default_type.size)
-            n += (size_t)snprintf(out + n, size - n, "?%.*s", (int)t->default_type.size, t->default_type.data);
-        if (t->quantize) n += (size_t)snprintf(out + n, size - n, "q");
-        if (t->row_axes) n += (size_t)snprintf(out + n, size - n, "/%u", t->row_axes);
-        if (t->view.piece_count > 1) n += (size_t)snprintf(out + n, size - n, "*%u", t->view.piece_count);
-    }
-}
-
 static const struct {
     const char *checkpoint, *recipe, *outputs;
 } good[] = {
@@ -124,7 +104,7 @@ static void rules_make_the_outputs_that_the_docs_describe(void **state)
         fake *f = fake_make(good[i].checkpoint);
         if (fake_apply(&arena, f, good[i].recipe, "out", &result, &error) != GGX_OK)
             fail_msg("case %zu: %s", i, error.text);
-        describe(&result, text, sizeof text);
+        fake_describe(&result, text, sizeof text);
         if (strcmp(text, good[i].outputs)) fail_msg("case %zu: %s, not %s", i, text, good[i].outputs);
         fake_free(f);
         ggx_arena_free(&arena);
@@ -422,7 +402,7 @@ static void without_a_recipe_everything_stays_but_what_is_auxiliary(void **state
     fake *f = fake_make("w f32 2x3\nstep aux-f32 -\nv f32 4\n@n 1\n");
     ggx_recipe_env env = fake_env(f, "out");
     assert_int_equal(ggx_recipe_identity(&arena, &env, &result, &error), GGX_OK);
-    describe(&result, text, sizeof text);
+    fake_describe(&result, text, sizeof text);
     assert_string_equal(text, "w:2x3q v:4");
     assert_int_equal(result.kv_count, 1);
     assert_int_equal(result.use_count, 3);
