@@ -10,6 +10,8 @@
 typedef void ggx_quantize_fn(const float *in, void *out, uint64_t rows, uint64_t cols, const float *imatrix,
                              void *scratch) GGX_NOEXCEPT;
 
+typedef void ggx_dequantize_fn(const void *in, float *out, uint64_t elems) GGX_NOEXCEPT;
+
 ggx_quantize_fn ggx_quantize_q2_k_lanes, ggx_quantize_q3_k_lanes, ggx_quantize_q4_k_lanes, ggx_quantize_q5_k_lanes,
     ggx_quantize_q6_k_lanes;
 

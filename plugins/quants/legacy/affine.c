@@ -1,26 +1,8 @@
 /* legacy/affine.c - blocks of 32 with a scale and a minimum: q4_1, q5_1. Layouts in docs/formats/tensor-types.md. */
-#include "../common/block.h"
 #include "../common/search.h"
+#include "blocks.h"
 #include "legacy.h"
 #include <float.h>
-
-#define BLOCK 32
-
-/* Element i of 0…15 is in the low nibble of qs[i], element i+16 in the high one. */
-typedef struct block_q4_1 {
-    uint8_t d[2]; /* f16 scale */
-    uint8_t m[2]; /* f16 minimum, added */
-    uint8_t qs[BLOCK / 2];
-} block_q4_1;
-GGX_STATIC_ASSERT(sizeof(block_q4_1) == 20, "q4_1: 20 bytes for 32 elements");
-
-typedef struct block_q5_1 {
-    uint8_t d[2];  /* f16 scale */
-    uint8_t m[2];  /* f16 minimum, added */
-    uint8_t qh[4]; /* u32: bit i is element i's fifth bit */
-    uint8_t qs[BLOCK / 2];
-} block_q5_1;
-GGX_STATIC_ASSERT(sizeof(block_q5_1) == 24, "q5_1: 24 bytes for 32 elements");
 
 /* Scale and minimum that spread the block over the levels 0 … nmax. */
 static float pick_levels(const float *x, int nmax, uint8_t *levels, float *min)
@@ -49,11 +31,6 @@ static float quantize_block(const float *x, int nmax, const float *imatrix, floa
     float d = ggx_search_affine(&how, BLOCK, x, weights, levels, min);
     *min = -*min;
     return d;
-}
-
-static void pack_nibbles(uint8_t *qs, const uint8_t *levels)
-{
-    for (int i = 0; i < BLOCK / 2; i++) qs[i] = (uint8_t)((levels[i] & 15) | levels[i + BLOCK / 2] << 4);
 }
 
 void ggx_quantize_q4_1(const float *in, void *out, uint64_t rows, uint64_t cols, const float *imatrix,
@@ -92,12 +69,10 @@ void ggx_quantize_q5_1(const float *in, void *out, uint64_t rows, uint64_t cols,
         float power = imatrix ? ggx_row_power(in, cols) / (float)cols : 0;
         for (uint64_t c = 0; c < cols; c += BLOCK, to++) {
             uint8_t levels[BLOCK];
-            uint32_t high = 0;
             float min, d = quantize_block(in + c, 31, imatrix ? imatrix + c : NULL, power, levels, &min);
             ggx_scale_put(to->d, d);
             ggx_scale_put(to->m, min);
-            for (int i = 0; i < BLOCK; i++) high |= (uint32_t)(levels[i] >> 4 & 1) << i;
-            ggx_u32_put(to->qh, high);
+            pack_fifth_bits(to->qh, levels);
             pack_nibbles(to->qs, levels);
         }
     }

@@ -1,29 +1,7 @@
 /* legacy/symmetric.c - blocks of 32 with one scale: q4_0, q5_0, q8_0. Layouts in docs/formats/tensor-types.md. */
-#include "../common/block.h"
 #include "../common/search.h"
+#include "blocks.h"
 #include "legacy.h"
-
-#define BLOCK 32
-
-/* Element i of 0…15 is in the low nibble of qs[i], element i+16 in the high one. */
-typedef struct block_q4_0 {
-    uint8_t d[2]; /* f16 scale */
-    uint8_t qs[BLOCK / 2];
-} block_q4_0;
-GGX_STATIC_ASSERT(sizeof(block_q4_0) == 18, "q4_0: 18 bytes for 32 elements");
-
-typedef struct block_q5_0 {
-    uint8_t d[2];  /* f16 scale */
-    uint8_t qh[4]; /* u32: bit i is element i's fifth bit */
-    uint8_t qs[BLOCK / 2];
-} block_q5_0;
-GGX_STATIC_ASSERT(sizeof(block_q5_0) == 22, "q5_0: 22 bytes for 32 elements");
-
-typedef struct block_q8_0 {
-    uint8_t d[2];      /* f16 scale */
-    uint8_t qs[BLOCK]; /* two's complement */
-} block_q8_0;
-GGX_STATIC_ASSERT(sizeof(block_q8_0) == 34, "q8_0: 34 bytes for 32 elements");
 
 /* Scale that puts the element of largest magnitude (the first such) at level 0, and the levels 0 … 2*nmax-1. */
 static float pick_levels(const float *x, int nmax, uint8_t *levels)
@@ -51,11 +29,6 @@ static float quantize_block(const float *x, int nmax, const float *imatrix, floa
     if (!imatrix) return pick_levels(x, nmax, levels);
     for (int i = 0; i < BLOCK; i++) weights[i] = imatrix[i] * sqrtf(power + x[i] * x[i]);
     return ggx_search_symmetric(BLOCK, nmax, x, weights, levels);
-}
-
-static void pack_nibbles(uint8_t *qs, const uint8_t *levels)
-{
-    for (int i = 0; i < BLOCK / 2; i++) qs[i] = (uint8_t)((levels[i] & 15) | levels[i + BLOCK / 2] << 4);
 }
 
 void ggx_quantize_q4_0(const float *in, void *out, uint64_t rows, uint64_t cols, const float *imatrix,
@@ -92,10 +65,8 @@ void ggx_quantize_q5_0(const float *in, void *out, uint64_t rows, uint64_t cols,
         float power = imatrix ? ggx_row_power(in, cols) / (float)cols : 0;
         for (uint64_t c = 0; c < cols; c += BLOCK, to++) {
             uint8_t levels[BLOCK];
-            uint32_t high = 0;
             ggx_scale_put(to->d, quantize_block(in + c, 16, imatrix ? imatrix + c : NULL, power, levels));
-            for (int i = 0; i < BLOCK; i++) high |= (uint32_t)(levels[i] >> 4 & 1) << i;
-            ggx_u32_put(to->qh, high);
+            pack_fifth_bits(to->qh, levels);
             pack_nibbles(to->qs, levels);
         }
     }

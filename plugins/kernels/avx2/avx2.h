@@ -1,0 +1,12 @@
+/* kernels/avx2/avx2.h - the kernels that are written for AVX2 alone. */
+#ifndef GGX_KERNELS_AVX2_H
+#define GGX_KERNELS_AVX2_H
+
+#include "../common/kernels.h"
+
+ggx_quantize_fn ggx_quantize_f16_avx2, ggx_quantize_bf16_avx2, ggx_quantize_q4_0_avx2, ggx_quantize_q4_1_avx2,
+    ggx_quantize_q5_0_avx2, ggx_quantize_q5_1_avx2, ggx_quantize_q8_0_avx2;
+ggx_dequantize_fn ggx_dequantize_f16_avx2, ggx_dequantize_bf16_avx2, ggx_dequantize_q4_0_avx2, ggx_dequantize_q4_1_avx2,
+    ggx_dequantize_q5_0_avx2, ggx_dequantize_q5_1_avx2, ggx_dequantize_q8_0_avx2;
+
+#endif
