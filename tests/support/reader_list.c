@@ -1,8 +1,10 @@
-/* reader_list [-s NAME=TEXT | -i NAME=NUMBER]… FILE [SIBLING…] - everything that the reader linked into this program gives for a file, for
- * scripts that compare it with an oracle. On stdout: one line of JSON for each key/value and tensor, that of a tensor followed by
- * its `nbytes` bytes (C order, packed, the file's byte order). Names, keys and strings are hexadecimal. Tensors that go through the reader's
- * `read` are read whole and again in boxes of many cuts, which must give the same bytes. Exit code: the ggx_status with its sign turned, the
- * error on stderr; 1 for a breach of contract. tests/support/reader_list.py calls it. */
+/* reader_list [-f FOLDER | -d FOLDER | -p FOLDER] [-s NAME=TEXT | -i NAME=NUMBER | -b NAME=0]… FILE [SIBLING…] - everything that the
+ * reader linked into this program gives for a file, for scripts that compare it with an oracle. With -d the source is the folder, with -p a
+ * prefix in it; after one of the three, files are named from the folder on. On stdout: one line of JSON for each key/value and
+ * tensor, that of a tensor followed by its `nbytes` bytes (C order, packed, the file's byte order). Names, keys and strings are
+ * hexadecimal. Tensors that go through the reader's `read` are read whole and again in boxes of many cuts, which must give the same
+ * bytes. Exit code: the ggx_status with its sign turned, the error on stderr; 1 for a breach of contract.
+ * tests/support/reader_list.py calls it. */
 #include "reader_harness.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,7 +145,11 @@ static ggx_status print_tensor(reader_harness *h, const ggx_reader *reader, cons
     return status;
 }
 
-static void add_file(reader_harness *h, const char *path)
+/* Kept to the end of the program. */
+static void *files[READER_HARNESS_MEMBERS];
+static unsigned file_count;
+
+static void add_file(reader_harness *h, const char *path, const char *folder)
 {
     FILE *file = fopen(path, "rb");
     long size = -1;
@@ -154,8 +160,13 @@ static void add_file(reader_harness *h, const char *path)
         exit(1);
     }
     fclose(file);
+    files[file_count++ % READER_HARNESS_MEMBERS] = data;
     const char *slash = strrchr(path, '/');
-    reader_harness_add(h, slash ? slash + 1 : path, data, (uint64_t)size);
+    const char *name = folder && strlen(path) > strlen(folder) ? path + strlen(folder) + 1 : slash ? slash + 1 : path;
+    if (!reader_harness_add(h, name, data, (uint64_t)size)) {
+        fprintf(stderr, "%s is one file too many\n", path);
+        exit(1);
+    }
 }
 
 static void add_option(reader_harness *h, char kind, char *text)
@@ -165,6 +176,8 @@ static void add_option(reader_harness *h, char kind, char *text)
     *value++ = 0;
     if (kind == 'i')
         reader_harness_option_int(h, text, strtoll(value, NULL, 0));
+    else if (kind == 'b')
+        reader_harness_option_bool(h, text, *value == '1');
     else
         reader_harness_option_string(h, text, value);
 }
@@ -174,12 +187,20 @@ int main(int argc, char **argv)
     static reader_harness h;
     ggx_error error = {0};
     const ggx_reader *reader = reader_harness_vtable();
-    reader_harness_init(&h, GGX_SOURCE_FILE);
-    for (int i = 1; i < argc; i++) {
+    const char *folder = NULL;
+    int first = 1;
+    uint32_t kind = GGX_SOURCE_FILE;
+    if (argc > 2 && argv[1][0] == '-' && argv[1][1] && strchr("fdp", argv[1][1])) {
+        folder = argv[2];
+        first = 3;
+        if (argv[1][1] != 'f') kind = argv[1][1] == 'd' ? GGX_SOURCE_DIRECTORY : GGX_SOURCE_PREFIX;
+    }
+    reader_harness_init(&h, kind);
+    for (int i = first; i < argc; i++) {
         if (argv[i][0] == '-' && i + 1 < argc)
             add_option(&h, argv[i][1], argv[i + 1]), i++;
         else
-            add_file(&h, argv[i]);
+            add_file(&h, argv[i], folder);
     }
     int32_t score = reader_harness_probe(&h, reader);
     ggx_status status = reader_harness_open(&h, reader, &error);

@@ -52,10 +52,13 @@ def value_of(line):
     return values if line["type"] == 9 else values[0]
 
 
-def read(program, *files, options=None, timeout=120):
-    command = [program]
+def read(program, *files, options=None, timeout=120, folder=None, source="f"):
+    """The first file and its siblings, source "f"; or of a folder "d", or a prefix in it "p", these files, in order. With `folder`, files are
+    named from there on."""
+    command = [program] + (["-" + source, folder] if folder else [])
     for name, value in (options or {}).items():
-        command += ["-i" if isinstance(value, int) else "-s", f"{name}={value}"]
+        kind = "-b" if isinstance(value, bool) else "-i" if isinstance(value, int) else "-s"
+        command += [kind, f"{name}={int(value) if isinstance(value, bool) else value}"]
     ran = subprocess.run(command + list(files), capture_output=True, timeout=timeout)
     message = ran.stderr.decode(errors="replace").strip()
     if ran.returncode and 2 <= ran.returncode <= 13:
