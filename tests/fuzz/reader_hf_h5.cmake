@@ -1,0 +1,2 @@
+find_package(ZLIB REQUIRED)
+list(APPEND libs ZLIB::ZLIB)
