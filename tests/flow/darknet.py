@@ -42,7 +42,7 @@ def refused(weights, cfg, expected=None, code=7):
 
 with tempfile.TemporaryDirectory() as folder:
     os.chdir(folder)
-    for length in range(len(GOOD)): # every length, also inside the header
+    for length in range(0, len(GOOD), 7 if flow.SANITIZED else 1): # every length, also inside the header
         refused(GOOD[:length], CFG)
     refused(GOOD + bytes(4), CFG, r"cfg needs \d+ bytes, file has \d+")
     refused(GOOD, CFG.replace("output=4", "output=5"), rf"cfg needs \d+ bytes, file has {len(GOOD)}")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 GGX = os.environ["GGX"]
+SANITIZED = bool(os.environ.get("GGX_SANITIZE")) # ten times slower: tests that repeat, repeat less
 
 
 def floats(count, seed):

@@ -1,5 +1,5 @@
 """Promise: kill -9 at any moment leaves no partial file under the final name, and the next run goes on from the journal to the
-same bytes without redoing what was journalled. 50 kills, at least 30 of them between the first and the last tile."""
+same bytes without redoing what was journalled. 50 kills, at least 30 of them between the first and the last tile (12 and 7 under sanitizers)."""
 import json
 import os
 import random
@@ -11,7 +11,7 @@ import time
 
 import flow
 
-KILLS = 50
+KILLS, BETWEEN = (12, 7) if flow.SANITIZED else (50, 30)
 
 
 def journalled(path):
@@ -58,7 +58,7 @@ with tempfile.TemporaryDirectory() as folder:
         if killed and 0 < done < tiles:
             flow.check(second["resumed_tiles"] == done, f"kill {n}: {done} tiles were journalled, {second['resumed_tiles']} resumed")
         flow.check(sorted(os.listdir(folder)) == ["model.safetensors", "out.gguf"], "something was left behind")
-    flow.check(between >= 30, f"only {between} of {KILLS} kills fell between the first and the last tile")
+    flow.check(between >= BETWEEN, f"only {between} of {KILLS} kills fell between the first and the last tile")
     # Ctrl-C leaves nothing behind.
     os.remove(out)
     child = subprocess.Popen([flow.GGX, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
