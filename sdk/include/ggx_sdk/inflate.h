@@ -90,6 +90,7 @@ static inline ggx_status ggx_inflate_step(ggx_inflate *s, void *out, uint64_t si
         }
         int code = inflate(&s->z, Z_NO_FLUSH);
         if (code == Z_STREAM_END) break;
+        if (code == Z_MEM_ERROR) return ggx_fail(error, GGX_E_NOMEM, "no memory to unpack a zip entry");
         if (code == Z_BUF_ERROR && !s->z.avail_in && s->in == s->entry->packed)
             return ggx_inflate_broken(s, error, "ends inside its packed data; it is damaged");
         if (code != Z_OK && code != Z_BUF_ERROR) return ggx_inflate_broken(s, error, "does not unpack; it is damaged");
