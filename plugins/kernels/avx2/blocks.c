@@ -6,7 +6,7 @@
 #include "../../quants/legacy/legacy.h"
 #include "../common/kernels.h"
 #include "avx2.h"
-#include <immintrin.h>
+#include "bytes.h"
 
 #define AT_ONCE 8 /* blocks */
 
@@ -54,13 +54,6 @@ static inline __m256 invert(__m256 d)
 static inline void put_halves(uint16_t *to, __m256 x)
 {
     _mm_storeu_si128((__m128i *)(void *)to, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
-}
-
-/* Four vectors of int32 to 32 bytes in order, saturated to int8 (uint8 through `pack`). */
-static inline __m256i narrow(__m256i a, __m256i b, __m256i c, __m256i d)
-{
-    __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
-    return _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
 /* trunc((x - base) * inverse + half), at most `most`, as bytes */
@@ -169,13 +162,6 @@ static inline int quantize_affine(const float *x, uint8_t *to, int nmax, int byt
     return 1;
 }
 
-/* roundf: halves go away from zero. Adding the largest float below one half is what rounds so, also just below a half. */
-static inline __m256i round_away(__m256 t)
-{
-    __m256 sign = _mm256_and_ps(t, _mm256_set1_ps(-0.0f));
-    return _mm256_cvttps_epi32(_mm256_add_ps(t, _mm256_or_ps(sign, _mm256_set1_ps(0x1.fffffep-2f))));
-}
-
 static inline int quantize_q8(const float *x, uint8_t *to)
 {
     __m256 low, high;
@@ -187,11 +173,8 @@ static inline int quantize_q8(const float *x, uint8_t *to)
     put_halves(scales, d);
     _mm256_storeu_ps(inverses, invert(d));
     for (int k = 0; k < AT_ONCE; k++, to += sizeof(block_q8_0), x += BLOCK) {
-        __m256 inverse = _mm256_broadcast_ss(&inverses[k]);
-        __m256i v[4];
-        for (int i = 0; i < 4; i++) v[i] = round_away(_mm256_mul_ps(_mm256_loadu_ps(x + 8 * i), inverse));
         ggx_u16_put(to, scales[k]);
-        _mm256_storeu_si256((__m256i *)(void *)(to + 2), narrow(v[0], v[1], v[2], v[3]));
+        store_bytes(to + 2, round_bytes(x, _mm256_broadcast_ss(&inverses[k])));
     }
     return 1;
 }

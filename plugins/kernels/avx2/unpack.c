@@ -1,15 +1,8 @@
-/* kernels/avx2/unpack.c - blocks of 32 to floats. */
+/* kernels/avx2/unpack.c - blocks of 32 and 64 to floats. */
+#include "../../quants/fp4/scales.h"
 #include "../../quants/legacy/blocks.h"
 #include "avx2.h"
-#include <immintrin.h>
-
-/* The nibbles of 16 bytes: the low ones, then the high ones. */
-static inline __m256i get_nibbles(const uint8_t *qs)
-{
-    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)qs);
-    __m256i both = _mm256_set_m128i(_mm_srli_epi16(bytes, 4), bytes);
-    return _mm256_and_si256(both, _mm256_set1_epi8(15));
-}
+#include "bytes.h"
 
 /* 16 in each byte whose bit is set. */
 static inline __m256i get_fifth_bits(const uint8_t *qh)
@@ -21,16 +14,11 @@ static inline __m256i get_fifth_bits(const uint8_t *qh)
     return _mm256_and_si256(set, _mm256_set1_epi8(16));
 }
 
-/* 32 signed bytes as floats, times d, plus m. Adding -0 changes nothing. */
-static inline void put_floats(float *out, __m256i bytes, float d, float m)
+/* The signed byte for each nibble. */
+static inline __m256i look_up(const int8_t *values, __m256i nibbles)
 {
-    __m128i halves[2] = {_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1)};
-    for (int i = 0; i < 4; i++) {
-        __m128i eight = i % 2 ? _mm_srli_si128(halves[i / 2], 8) : halves[i / 2];
-        __m256 x = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(eight));
-        x = _mm256_add_ps(_mm256_mul_ps(x, _mm256_set1_ps(d)), _mm256_set1_ps(m));
-        _mm256_storeu_ps(out + 8 * i, x);
-    }
+    __m128i table = _mm_loadu_si128((const __m128i *)(const void *)values);
+    return _mm256_shuffle_epi8(_mm256_set_m128i(table, table), nibbles);
 }
 
 #define DEQUANTIZE(type, bytes, m)                                                             \
@@ -46,3 +34,50 @@ DEQUANTIZE(q4_1, get_nibbles(from->qs), _cvtsh_ss(ggx_u16_get(from->m)))
 DEQUANTIZE(q5_0, _mm256_add_epi8(_mm256_or_si256(get_nibbles(from->qs), get_fifth_bits(from->qh)), MINUS(16)), -0.0f)
 DEQUANTIZE(q5_1, _mm256_or_si256(get_nibbles(from->qs), get_fifth_bits(from->qh)), _cvtsh_ss(ggx_u16_get(from->m)))
 DEQUANTIZE(q8_0, _mm256_loadu_si256((const __m256i *)(const void *)from->qs), -0.0f)
+
+/* from ggml's ggml-common.h (MIT) */
+static const int8_t curve[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+
+void ggx_dequantize_iq4_nl_avx2(const void *in, float *out, uint64_t elems) GGX_NOEXCEPT
+{
+    const block_q4_0 *from = in; /* the same layout */
+    for (uint64_t b = 0; b < elems / BLOCK; b++, from++, out += BLOCK)
+        put_floats(out, look_up(curve, get_nibbles(from->qs)), _cvtsh_ss(ggx_u16_get(from->d)), -0.0f);
+}
+
+/* 136 bytes for 256 elements: f16 scale, upper two and lower four bits of the codes of eight scales, nibbles. */
+void ggx_dequantize_iq4_xs_avx2(const void *in, float *out, uint64_t elems) GGX_NOEXCEPT
+{
+    const uint8_t *from = in;
+    for (uint64_t b = 0; b < elems / 256; b++, from += 136) {
+        float d = _cvtsh_ss(ggx_u16_get(from));
+        uint32_t high = ggx_u16_get(from + 2), low = ggx_u32_get(from + 4);
+        for (int s = 0; s < 8; s++, out += BLOCK) {
+            int32_t code = (int32_t)((low >> (4 * s) & 15) | (high >> (2 * s) & 3) << 4) - 32;
+            put_floats(out, look_up(curve, get_nibbles(from + 8 + 16 * s)), d * (float)code, -0.0f);
+        }
+    }
+}
+
+void ggx_dequantize_mxfp4_avx2(const void *in, float *out, uint64_t elems) GGX_NOEXCEPT
+{
+    const block_mxfp4 *from = in;
+    for (uint64_t b = 0; b < elems / BLOCK_MX; b++, from++, out += BLOCK_MX)
+        put_floats(out, look_up(e2m1_values, get_nibbles(from->qs)), decode_e8m0_half(from->e), -0.0f);
+}
+
+void ggx_dequantize_nvfp4_avx2(const void *in, float *out, uint64_t elems) GGX_NOEXCEPT
+{
+    const block_nvfp4 *from = in;
+    for (uint64_t b = 0; b < elems / BLOCK_NV; b++, from++, out += BLOCK_NV)
+        for (int s = 0; s < BLOCK_NV / SUB_NV; s += 2) { /* low nibbles of two sub-blocks, then their high ones */
+            __m256i values = look_up(e2m1_values, get_nibbles(from->qs + s * SUB_NV / 2));
+            values = _mm256_permute4x64_epi64(values, 0xd8);
+            float floats[2 * SUB_NV];
+            put_floats(floats, values, 1, -0.0f);
+            for (int i = 0; i < 2 * SUB_NV; i += 8) {
+                __m256 d = _mm256_set1_ps(decode_e4m3_half(from->d[s + i / SUB_NV]));
+                _mm256_storeu_ps(out + s * SUB_NV + i, _mm256_mul_ps(_mm256_loadu_ps(floats + i), d));
+            }
+        }
+}

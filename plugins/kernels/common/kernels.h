@@ -13,7 +13,7 @@ typedef void ggx_quantize_fn(const float *in, void *out, uint64_t rows, uint64_t
 typedef void ggx_dequantize_fn(const void *in, float *out, uint64_t elems) GGX_NOEXCEPT;
 
 ggx_quantize_fn ggx_quantize_q2_k_lanes, ggx_quantize_q3_k_lanes, ggx_quantize_q4_k_lanes, ggx_quantize_q5_k_lanes,
-    ggx_quantize_q6_k_lanes;
+    ggx_quantize_q6_k_lanes, ggx_quantize_iq4_nl_lanes, ggx_quantize_iq4_xs_lanes;
 
 /* With an importance matrix, which must be there. */
 ggx_quantize_fn ggx_quantize_q4_0_weighted, ggx_quantize_q4_1_weighted, ggx_quantize_q5_0_weighted,

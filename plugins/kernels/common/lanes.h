@@ -125,6 +125,7 @@ static inline ilanes i_shl(ilanes x, int bits) { return (ilanes){iv_shl(x.a, bit
 static inline mask m_none(void) { return (mask){vm_none(), vm_none()}; }
 /* Bit k: lane k. */
 static inline uint32_t m_bits(mask x) { return vm_bits(x.a) | vm_bits(x.b) << VEC; }
+static inline lanes f_look8(const float *values, ilanes at) { return (lanes){v_look8(values, at.a), v_look8(values, at.b)}; }
 static inline lanes f_look16(const float *values, ilanes at) { return (lanes){v_look16(values, at.a), v_look16(values, at.b)}; }
 #else
 static inline lanes f_load(const float *from) { return (lanes){v_load(from)}; }
@@ -134,6 +135,7 @@ static inline ilanes i_shl(ilanes x, int bits) { return (ilanes){iv_shl(x.a, bit
 static inline mask m_none(void) { return (mask){vm_none()}; }
 /* Bit k: lane k. */
 static inline uint32_t m_bits(mask x) { return vm_bits(x.a); }
+static inline lanes f_look8(const float *values, ilanes at) { return (lanes){v_look8(values, at.a)}; }
 static inline lanes f_look16(const float *values, ilanes at) { return (lanes){v_look16(values, at.a)}; }
 #endif
 /* clang-format on */

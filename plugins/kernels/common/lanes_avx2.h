@@ -78,6 +78,12 @@ static inline void v_transpose(vec *t)
     }
 }
 
+/* Of eight values the one at each index 0 … 7. */
+static inline vec v_look8(const float *values, ivec index)
+{
+    return _mm256_permutevar8x32_ps(v_load(values), index);
+}
+
 /* Of sixteen values the one at each index 0 … 15. */
 static inline vec v_look16(const float *values, ivec index)
 {

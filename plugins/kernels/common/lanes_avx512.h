@@ -84,6 +84,12 @@ static inline void v_transpose(vec *t)
     }
 }
 
+/* Of eight values the one at each index 0 … 7. */
+static inline vec v_look8(const float *values, ivec index)
+{
+    return _mm512_permutexvar_ps(index, _mm512_castps256_ps512(_mm256_loadu_ps(values)));
+}
+
 /* Of sixteen values the one at each index 0 … 15. */
 static inline vec v_look16(const float *values, ivec index)
 {

@@ -68,14 +68,25 @@ static inline void v_transpose(vec *t)
     t[3] = vcombine_f32(vget_high_f32(a.val[1]), vget_high_f32(b.val[1]));
 }
 
+/* The places of an index's four bytes. */
+static inline uint8x16_t v_places(ivec index)
+{
+    ivec places = vaddq_s32(vmulq_s32(index, vdupq_n_s32(0x04040404)), vdupq_n_s32(0x03020100));
+    return vreinterpretq_u8_s32(places);
+}
+
+/* Of eight values the one at each index 0 … 7. */
+static inline vec v_look8(const float *values, ivec index)
+{
+    uint8x16x2_t table = vld1q_u8_x2((const uint8_t *)values);
+    return vreinterpretq_f32_u8(vqtbl2q_u8(table, v_places(index)));
+}
+
 /* Of sixteen values the one at each index 0 … 15. */
 static inline vec v_look16(const float *values, ivec index)
 {
-    float out[4];
-    int32_t at[4];
-    vst1q_s32(at, index);
-    for (int i = 0; i < 4; i++) out[i] = values[at[i]];
-    return vld1q_f32(out);
+    uint8x16x4_t table = vld1q_u8_x4((const uint8_t *)values);
+    return vreinterpretq_f32_u8(vqtbl4q_u8(table, v_places(index)));
 }
 
 #endif

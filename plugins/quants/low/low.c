@@ -1,21 +1,6 @@
 /* low/low.c - one and two bits with one scale: q1_0, q2_0. Layouts in docs/formats/tensor-types.md. The importance matrix is ignored. */
 #include "low.h"
-#include "../common/block.h"
-
-#define BLOCK_Q1 128
-#define BLOCK_Q2 64
-
-typedef struct block_q1_0 {
-    uint8_t d[2];             /* f16 scale */
-    uint8_t qs[BLOCK_Q1 / 8]; /* bit set: d, clear: -d */
-} block_q1_0;
-GGX_STATIC_ASSERT(sizeof(block_q1_0) == 18, "q1_0: 18 bytes for 128 elements");
-
-typedef struct block_q2_0 {
-    uint8_t d[2];             /* f16 scale */
-    uint8_t qs[BLOCK_Q2 / 4]; /* two bits: -1, 0, 1, 2 */
-} block_q2_0;
-GGX_STATIC_ASSERT(sizeof(block_q2_0) == 18, "q2_0: 18 bytes for 64 elements");
+#include "blocks.h"
 
 /* The scale is the mean magnitude, the bit is the sign; -0 counts as positive. */
 void ggx_quantize_q1_0(const float *in, void *out, uint64_t rows, uint64_t cols, const float *imatrix GGX_UNUSED,

@@ -2,22 +2,7 @@
  *
  * The importance matrix is ignored: the scale is the largest magnitude, whatever counts how much. */
 #include "ternary.h"
-#include "../common/block.h"
-
-#define BLOCK 256
-
-typedef struct block_tq1_0 {
-    uint8_t qs[48]; /* five elements a byte, as a fraction of 3^5 in 256ths */
-    uint8_t qh[4];  /* four elements a byte, in the same way */
-    uint8_t d[2];   /* f16 scale */
-} block_tq1_0;
-GGX_STATIC_ASSERT(sizeof(block_tq1_0) == 54, "tq1_0: 54 bytes for 256 elements");
-
-typedef struct block_tq2_0 {
-    uint8_t qs[64]; /* two bits an element */
-    uint8_t d[2];   /* f16 scale */
-} block_tq2_0;
-GGX_STATIC_ASSERT(sizeof(block_tq2_0) == 66, "tq2_0: 66 bytes for 256 elements");
+#include "blocks.h"
 
 /* Scale of a block, and each element as its nearest multiple of it (halves away from zero), plus one, modulo 256. */
 static float pick_levels(const float *x, uint8_t *levels)
@@ -35,14 +20,6 @@ static float pick_levels(const float *x, uint8_t *levels)
 static const struct run {
     int first, at, bytes, share;
 } runs[] = {{0, 0, 32, 5}, {160, 32, 16, 5}, {240, 48, 4, 4}};
-
-/* The digits' value over 3^5, as 256ths rounded up: multiplying by 3 brings the next digit above 256. */
-static uint8_t pack_digits(const uint8_t *levels, int stride, int count)
-{
-    uint8_t value = 0;
-    for (int n = 0; n < 5; n++) value = (uint8_t)(value * 3 + (n < count ? levels[n * stride] : 0));
-    return (uint8_t)((value * 256 + 242) / 243);
-}
 
 void ggx_quantize_tq1_0(const float *in, void *out, uint64_t rows, uint64_t cols, const float *imatrix GGX_UNUSED,
                         void *scratch GGX_UNUSED) GGX_NOEXCEPT
