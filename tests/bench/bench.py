@@ -69,10 +69,16 @@ def machine():
     return f"{facts['Model name'].strip()}, {os.cpu_count()} CPUs, Linux {os.uname().release}"
 
 
+def peak_row(peak):
+    """The budget bounds the buffers; the program, its plugins and the index of the tensors come on top."""
+    return "peak RSS of that with `--memory 64M`", "≤ 64 MiB above", f"{peak / MIB:.0f} MiB in all", peak <= BUDGET + 64 * MIB
+
+
 def bench_start(ggx):
-    times = [run([ggx, "plugins"])[0] for _ in range(51)][1:]
-    milliseconds = 1000 * statistics.median(times)
-    return "`ggx plugins`, median of 50 starts", "≤ 10 ms", f"{milliseconds:.1f} ms", milliseconds <= 10
+    """In turn with a program that does nothing: on a busy machine most of a start is waiting for the CPU."""
+    times = [(run([ggx, "plugins"])[0], run(["true"])[0]) for _ in range(51)][1:]
+    mine, nothing = (1000 * statistics.median(column) for column in zip(*times))
+    return f"`ggx plugins`, median of 50 starts (of `true`: {nothing:.1f} ms)", "≤ 10 ms", f"{mine:.1f} ms", mine <= 10
 
 
 def bench_convert(ggx, folder, gib, runs, plain):
@@ -92,10 +98,9 @@ def bench_convert(ggx, folder, gib, runs, plain):
         theirs.append(run([plain, source, str(bytes_in), out, str(bytes_out)])[0])
     out.unlink()
     mine, yard = statistics.median(ours[1:]), statistics.median(theirs[1:])
-    above = (max(peaks) - BUDGET) / MIB
     yield (f"{gib} GiB safetensors f32 → GGUF f16, against plain read and write ({yard:.2f} s)", "≤ 1.3×",
            f"{mine:.2f} s, {mine / yard:.2f}×", mine / yard <= 1.3)
-    yield "peak RSS of that above `--memory 64M`", "≤ 64 MiB", f"{above:.0f} MiB", above <= 64
+    yield peak_row(max(peaks))
     yield "bytes of the source read by that", "once", f"{max(reads) / bytes_in:.2f}×", max(reads) / bytes_in <= 1.05
 
 
@@ -105,10 +110,10 @@ def bench_transpose(ggx, folder, gib):
     command = [ggx, source, "-o", out, "--recipe", HERE / "transpose.json", "--type", "f32", "--memory", "64M", "--quiet"]
     seconds, peak, read = run(command)
     out.unlink()
-    factor, above = read / bytes_in, (peak - BUDGET) / MIB
+    factor = read / bytes_in
     yield (f"one {gib} GiB tensor transposed in 64 MiB ({seconds:.1f} s): bytes of the source read", "about once",
            f"{factor:.2f}×", factor <= 1.25)
-    yield "peak RSS of that above `--memory 64M`", "≤ 64 MiB", f"{above:.0f} MiB", above <= 64
+    yield peak_row(peak)
 
 
 def main():
