@@ -52,7 +52,7 @@ static lanes spread_power(const affine_chunk *c, int group)
 {
     float powers[LANES], spread[LANES];
     f_store(powers, c->power);
-    for (int k = 0; k < LANES; k++) spread[k] = powers[(group * LANES + k) / c->at.subs];
+    for (int k = 0; k < LANES; k++) spread[k] = powers[(group * LANES + k) >> c->at.shift];
     return f_load(spread);
 }
 

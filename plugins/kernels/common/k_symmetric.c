@@ -163,7 +163,7 @@ static void search_q3_weighted_group(symmetric_chunk *c, int group, const float 
     symmetric_fit fit;
     gather_group(&c->at, c->at.x, SUB, group, x);
     gather_group(&c->at, c->at.imatrix, SUB, group, weights);
-    for (int k = 0; k < LANES; k++) spread[k] = powers[(group * LANES + k) / c->at.subs];
+    for (int k = 0; k < LANES; k++) spread[k] = powers[(group * LANES + k) >> c->at.shift];
     lanes power = f_load(spread);
     for (int i = 0; i < SUB; i++) {
         weights[i] = f_mul(weights[i], f_sqrt(f_add(power, f_mul(x[i], x[i]))));

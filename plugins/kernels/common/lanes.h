@@ -25,6 +25,7 @@
 #endif
 
 #define LANES (VEC * VECS)
+#define LANES_ALL ((uint32_t)((1ull << LANES) - 1))
 
 /* clang-format off */
 #if VECS == 2

@@ -130,47 +130,90 @@ static inline lanes find_largest_lanes(int n, const lanes *x, lanes *magnitude, 
     return largest;
 }
 
-/* The two sums of which the best scale for the levels at this inverse scale is the quotient. `wx`: weights times x. */
-static inline void fit_symmetric_lanes(int n, int nmax, int clamp_low, lanes inverse, const lanes *x,
-                                       const lanes *weights, const lanes *wx, lanes *sum_xl, lanes *sum_l2)
+/* What the trials of a symmetric search share. */
+typedef struct symmetric_lanes {
+    int n, nmax;
+    const lanes *x, *weights;
+    lanes wx[GROUP_MAX]; /* weights times x */
+} symmetric_lanes;
+
+/* The two sums of which the best scale for the levels at this inverse scale is the quotient. */
+static inline void fit_symmetric_lanes(const symmetric_lanes *in, int clamp_low, int clamp_high, lanes inverse,
+                                       lanes *sum_xl, lanes *sum_l2)
 {
-    lanes xl = f_zero(), l2 = f_zero(), low = f_set((float)-nmax), high = f_set((float)(nmax - 1));
-    for (int i = 0; i < n; i++) {
-        lanes l = f_min(f_round(f_mul(inverse, x[i])), high);
+    lanes xl = f_zero(), l2 = f_zero(), low = f_set((float)-in->nmax), high = f_set((float)(in->nmax - 1));
+    for (int i = 0; i < in->n; i++) {
+        lanes l = f_round(f_mul(inverse, in->x[i]));
+        if (clamp_high) l = f_min(l, high);
         if (clamp_low) l = f_max(l, low);
-        xl = f_add(xl, f_mul(wx[i], l));
-        l2 = f_add(l2, f_mul(f_mul(weights[i], l), l));
+        xl = f_add(xl, f_mul(in->wx[i], l));
+        l2 = f_add(l2, f_mul(f_mul(in->weights[i], l), l));
     }
     *sum_xl = xl;
     *sum_l2 = l2;
 }
 
+/* The search so far. */
+typedef struct symmetric_best {
+    lanes scale, score, inverse;
+} symmetric_best;
+
+static inline void try_symmetric_lanes(const symmetric_lanes *in, int clamp_low, int clamp_high, lanes inverse,
+                                       symmetric_best *best)
+{
+    lanes sum_xl, sum_l2;
+    fit_symmetric_lanes(in, clamp_low, clamp_high, inverse, &sum_xl, &sum_l2);
+    mask wins = m_and(f_lt(f_zero(), sum_l2), f_lt(f_mul(best->score, sum_l2), f_mul(sum_xl, sum_xl)));
+    if (!m_bits(wins)) return;
+    lanes scale = f_div(sum_xl, sum_l2);
+    best->scale = f_pick(wins, scale, best->scale);
+    best->score = f_pick(wins, f_mul(scale, sum_xl), best->score);
+    best->inverse = f_pick(wins, inverse, best->inverse);
+}
+
+/* The trials; `clamp_high` is 0 when no lane has an element that could need it. */
+static inline void try_all_symmetric_lanes(const symmetric_lanes *in, int clamp_high, const lanes *inverses,
+                                           symmetric_best *best)
+{
+    /* The largest magnitude comes to nmax and the trial's offset: below nmax + 1/2 nothing goes under -nmax. */
+    for (int k = 0; k < 13; k++) try_symmetric_lanes(in, 0, clamp_high, inverses[k], best);
+    for (int k = 13; k < 18; k++) try_symmetric_lanes(in, 1, clamp_high, inverses[k], best);
+}
+
 static inline void search_symmetric_lanes(int n, int nmax, const lanes *x, const lanes *weights, symmetric_fit *fit)
 {
-    lanes wx[GROUP_MAX], magnitude, sum_xl, sum_l2;
+    symmetric_lanes in;
+    symmetric_best best;
+    lanes inverses[18], magnitude, sum_xl, sum_l2, opposite = f_zero();
     lanes largest = find_largest_lanes(n, x, &magnitude, &fit->bad);
-    for (int i = 0; i < n; i++) wx[i] = f_mul(weights[i], x[i]);
     fit->zero = f_lt(magnitude, f_set(GGX_GROUP_EPSILON));
+    in.n = n;
+    in.nmax = nmax;
+    in.x = x;
+    in.weights = weights;
     lanes inverse = f_div(f_set((float)-nmax), largest);
-    /* The largest magnitude comes to nmax and the trial's offset: below nmax + 1/2 nothing goes under -nmax. */
-    mask bad = m_not(f_roundable(f_mul(inverse, largest)));
-    fit_symmetric_lanes(n, nmax, 0, inverse, x, weights, wx, &sum_xl, &sum_l2);
-    lanes scale = f_pick(f_eq(sum_l2, f_zero()), f_zero(), f_div(sum_xl, sum_l2));
-    lanes best = f_mul(scale, sum_xl);
-    fit->inverse = inverse;
-    for (int step = -9; step <= 9; step++) {
-        if (step == 0) continue;
-        inverse = f_div(f_set(-((float)nmax + 0.1f * (float)step)), largest);
-        bad = m_or(bad, m_not(f_roundable(f_mul(inverse, largest))));
-        fit_symmetric_lanes(n, nmax, step > 3, inverse, x, weights, wx, &sum_xl, &sum_l2);
-        mask wins = m_and(f_lt(f_zero(), sum_l2), f_lt(f_mul(best, sum_l2), f_mul(sum_xl, sum_xl)));
-        lanes new_scale = f_div(sum_xl, sum_l2);
-        scale = f_pick(wins, new_scale, scale);
-        best = f_pick(wins, f_mul(new_scale, sum_xl), best);
-        fit->inverse = f_pick(wins, inverse, fit->inverse);
+    for (int i = 0; i < n; i++) {
+        in.wx[i] = f_mul(weights[i], x[i]);
+        opposite = f_max(f_mul(inverse, x[i]), opposite);
     }
-    fit->scale = f_pick(fit->zero, f_zero(), scale);
-    fit->bad = m_or(fit->bad, m_and(bad, m_not(fit->zero)));
+    int k = 0;
+    for (int step = -9; step <= 9; step++)
+        if (step != 0) inverses[k++] = f_div(f_set(-((float)nmax + 0.1f * (float)step)), largest);
+    /* inverses[17] is the one of largest magnitude */
+    mask sound = m_and(f_roundable(f_mul(inverse, largest)), f_roundable(f_mul(inverses[17], largest)));
+    lanes reach = f_mul(opposite, f_set(((float)nmax + 1) / (float)nmax));
+    int clamp_high = m_bits(m_or(fit->zero, f_lt(reach, f_set((float)nmax - 0.51f)))) != LANES_ALL;
+    fit_symmetric_lanes(&in, 0, 1, inverse, &sum_xl, &sum_l2);
+    best.scale = f_pick(f_eq(sum_l2, f_zero()), f_zero(), f_div(sum_xl, sum_l2));
+    best.score = f_mul(best.scale, sum_xl);
+    best.inverse = inverse;
+    if (clamp_high)
+        try_all_symmetric_lanes(&in, 1, inverses, &best);
+    else
+        try_all_symmetric_lanes(&in, 0, inverses, &best);
+    fit->inverse = best.inverse;
+    fit->scale = f_pick(fit->zero, f_zero(), best.scale);
+    fit->bad = m_or(fit->bad, m_not(m_or(sound, fit->zero)));
 }
 
 /* ggx_search_positive's last step. */

@@ -15,7 +15,8 @@ typedef struct super_chunk {
     const float *x[LANES];       /* of each super-block; beyond `count` the last one again */
     const float *imatrix[LANES]; /* the columns of each, when there is an importance matrix */
     int count;                   /* super-blocks that are meant */
-    int sub, subs;               /* elements of a sub-block, sub-blocks of a super-block */
+    int sub, subs;               /* elements of a sub-block, sub-blocks of a super-block; 2^shift of these */
+    int shift;
 } super_chunk;
 
 /* The super-blocks from number `at` on, of `total`. */
@@ -29,6 +30,7 @@ static inline void open_chunk(super_chunk *c, const float *in, uint64_t at, uint
         if (imatrix) c->imatrix[k] = imatrix + b % (cols / SUPER_ELEMS) * SUPER_ELEMS;
     }
     c->subs = SUPER_ELEMS / c->sub;
+    c->shift = c->subs == SUBS_MAX ? 4 : 3;
 }
 
 /* Groups that hold a sub-block which is meant. */
@@ -43,7 +45,7 @@ static inline void gather_group(const super_chunk *c, const float *const *from, 
     const float *runs[LANES];
     for (int k = 0; k < LANES; k++) {
         int at = group * LANES + k;
-        runs[k] = from[at / c->subs] + at % c->subs * sub;
+        runs[k] = from[(at >> c->shift)] + (at & (c->subs - 1)) * sub;
     }
     lanes_gather(runs, sub, to);
 }
@@ -80,14 +82,15 @@ static inline void turn_values(const super_chunk *c, const sub_values *from, lan
 static inline void put_levels(const super_chunk *c, int group, const ilanes *levels, uint8_t *rows, size_t stride)
 {
     int32_t tile[LANES];
+    uint8_t *to[LANES];
+    for (int k = 0; k < LANES; k++) {
+        int at = group * LANES + k;
+        to[k] = rows + (size_t)(at >> c->shift) * stride + (at & (c->subs - 1)) * c->sub;
+    }
     for (int i = 0; i < c->sub; i += 4) {
-        ilanes v =
-            i_or(i_or(levels[i], i_shl(levels[i + 1], 8)), i_or(i_shl(levels[i + 2], 16), i_shl(levels[i + 3], 24)));
-        i_store(tile, v);
-        for (int k = 0; k < LANES; k++) {
-            int at = group * LANES + k;
-            memcpy(rows + (size_t)(at / c->subs) * stride + at % c->subs * c->sub + i, &tile[k], sizeof tile[k]);
-        }
+        ilanes low = i_or(levels[i], i_shl(levels[i + 1], 8)), high = i_or(levels[i + 2], i_shl(levels[i + 3], 8));
+        i_store(tile, i_or(low, i_shl(high, 16)));
+        for (int k = 0; k < LANES; k++) memcpy(to[k] + i, &tile[k], sizeof tile[k]);
     }
 }
 
@@ -96,7 +99,7 @@ static inline void mark_supers(const super_chunk *c, int group, mask lane_mask, 
 {
     uint32_t bits = m_bits(lane_mask);
     for (int k = 0; bits; k++, bits >>= 1)
-        if (bits & 1) *supers |= 1u << ((group * LANES + k) / c->subs);
+        if (bits & 1) *supers |= 1u << ((group * LANES + k) >> c->shift);
 }
 
 #endif
