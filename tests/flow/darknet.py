@@ -50,7 +50,7 @@ with tempfile.TemporaryDirectory() as folder:
     refused(GOOD, "no section\n")
     refused(GOOD, random.Random(3).randbytes(3000))
     refused(GOOD, b"[net]\nwidth=8\0\n" + CFG.encode()[6:])
-    refused(GOOD, CFG.replace("[maxpool]", "[lstm]"), "lstm", code=8)
+    refused(GOOD, CFG.replace("[maxpool]", "[scale]"), "scale", code=8)
     refused(GOOD, CFG.replace("[maxpool]", "[nonsense]"), "nonsense", code=8)
     for absurd in ("2147483647", "4294967295", "9223372036854775807", "99999999999999999999999", "-1", "0", "1e9", "nan"):
         refused(GOOD, CFG.replace("filters=3", "filters=" + absurd))

@@ -4,9 +4,6 @@ Written apart from the plugin and knowing only the sections that the published n
 (Unknown). Every layer is told by the array that it would give out: its shape, channels first."""
 import numpy as np
 
-RECURRENT = {"rnn", "gru", "lstm", "crnn", "conv_lstm"}
-
-
 class Unknown(Exception):
     pass
 
@@ -42,7 +39,7 @@ class Network:
             self.options, self.name = options, name
             self.types.append(name)
             method = getattr(self, "_" + name.lower(), None)
-            if name in RECURRENT or method is None:
+            if method is None:
                 raise Unknown(name)
             now = method(now)
             self.outputs.append(now)
@@ -53,10 +50,16 @@ class Network:
     def add(self, part, *shape):
         self.tensors.append(("l%d_%s" % (len(self.types) - 1, part), shape))
 
-    def norms(self, n):
+    def norms(self, n, inside=""):
         if self.get("batch_normalize"):
             for part in ("scales", "rolling_mean", "rolling_variance"):
-                self.add(part, n)
+                self.add(inside + part, n)
+
+    def dense(self, inside, came, n):
+        """A connected layer inside another one."""
+        self.add(inside + "_biases", n)
+        self.add(inside + "_weights", n, came)
+        self.norms(n, inside + "_")
 
     def _convolutional(self, now):
         c, h, w = now
@@ -73,6 +76,33 @@ class Network:
         self.add("weights", n, int(np.prod(now)))
         self.norms(n)
         return n, 1, 1
+
+    # Recurrent layers as files of version 0.2.5 keep them.
+    def _rnn(self, now):
+        n, hidden = self.get("output", 1), self.get("hidden", 1)
+        for inside, came, width in (("input", int(np.prod(now)), hidden), ("self", hidden, hidden), ("output", hidden, n)):
+            self.dense(inside, came, width)
+        return n, 1, 1
+
+    def _gru(self, now):
+        n = self.get("output", 1)
+        for inside in ("input_z", "input_r", "input_h", "state_z", "state_r", "state_h"):
+            self.dense(inside, int(np.prod(now)) if inside[0] == "i" else n, n)
+        return (n,)
+
+    def _lstm(self, now):
+        n = self.get("output", 1)
+        for inside in ("wf", "wi", "wg", "wo", "uf", "ui", "ug", "uo"):
+            self.dense(inside, int(np.prod(now)) if inside[0] == "u" else n, n)
+        return n, 1, 1
+
+    def _crnn(self, now):
+        n, hidden, k = self.get("output", 1), self.get("hidden", 1), self.get("size", 3)
+        for inside, came, width in (("input", now[0], hidden), ("self", hidden, hidden), ("output", hidden, n)):
+            self.add(inside + "_biases", width)
+            self.norms(width, inside + "_")
+            self.add(inside + "_weights", width, came, k, k)
+        return (n,) + now[1:]
 
     def _maxpool(self, now):
         c, h, w = now

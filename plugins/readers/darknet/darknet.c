@@ -12,10 +12,9 @@
 #define STEM_MAX 512    /* bytes of a file name that are looked at */
 
 typedef struct darknet_header {
-    int32_t major, minor, revision;
+    darknet_version version;
     uint32_t size; /* bytes: HEADER_SHORT or HEADER_LONG */
     uint64_t seen;
-    int32_t transposed; /* connected weights lie as (inputs, outputs) */
 } darknet_header;
 
 typedef struct darknet_reader {
@@ -32,15 +31,16 @@ typedef struct darknet_reader {
  * development version ever passed; those have a 32-bit `seen`. */
 static void judge_header(darknet_header *h)
 {
-    int wide = (int64_t)h->major * 10 + h->minor >= 2 && h->major < 1000 && h->minor < 1000;
+    int wide =
+        (int64_t)h->version.major * 10 + h->version.minor >= 2 && h->version.major < 1000 && h->version.minor < 1000;
     h->size = wide ? HEADER_LONG : HEADER_SHORT;
-    h->transposed = h->major > 1000 || h->minor > 1000;
+    h->version.transposed = h->version.major > 1000 || h->version.minor > 1000;
 }
 
 static int version_is_plausible(const darknet_header *h)
 {
-    return h->major >= 0 && h->major < 2000 && h->minor >= 0 && h->minor < 2000 && h->revision >= 0 &&
-           h->revision < 1000;
+    return h->version.major >= 0 && h->version.major < 2000 && h->version.minor >= 0 && h->version.minor < 2000 &&
+           h->version.revision >= 0 && h->version.revision < 1000;
 }
 
 /* ---- probe ------------------------------------------------------------------------------------------------------------------- */
@@ -55,11 +55,13 @@ static int32_t head_i32(ggx_str head, uint64_t at)
 static int header_fits(const ggx_probe *probe)
 {
     if (probe->head.size < HEADER_SHORT) return 0;
-    darknet_header h = {
-        .major = head_i32(probe->head, 0), .minor = head_i32(probe->head, 4), .revision = head_i32(probe->head, 8)};
+    darknet_header h = {.version = {.major = head_i32(probe->head, 0),
+                                    .minor = head_i32(probe->head, 4),
+                                    .revision = head_i32(probe->head, 8)}};
     judge_header(&h);
     /* 0.0.0 is what a file of zeros says; Darknet's first version was 0.1.0 */
-    return version_is_plausible(&h) && (h.major || h.minor) && probe->size > h.size && probe->size % 4 == 0;
+    return version_is_plausible(&h) && (h.version.major || h.version.minor) && probe->size > h.size &&
+           probe->size % 4 == 0;
 }
 
 static int ends_with(ggx_str name, const char *end)
@@ -153,9 +155,9 @@ static ggx_status read_header(const ggx_source *source, uint64_t file_size, dark
 {
     ggx_cursor c;
     ggx_cursor_init(&c, source, 0, 0, file_size, error);
-    h->major = (int32_t)ggx_cursor_u32(&c, "the header");
-    h->minor = (int32_t)ggx_cursor_u32(&c, "the header");
-    h->revision = (int32_t)ggx_cursor_u32(&c, "the header");
+    h->version.major = (int32_t)ggx_cursor_u32(&c, "the header");
+    h->version.minor = (int32_t)ggx_cursor_u32(&c, "the header");
+    h->version.revision = (int32_t)ggx_cursor_u32(&c, "the header");
     judge_header(h);
     h->seen = h->size == HEADER_LONG ? ggx_cursor_u64(&c, "the header") : ggx_cursor_u32(&c, "the header");
     if (c.status != GGX_OK) return c.status;
@@ -163,7 +165,7 @@ static ggx_status read_header(const ggx_source *source, uint64_t file_size, dark
         return ggx_fail_at(error, GGX_E_MALFORMED, 0, 0,
                            "its version %d.%d.%d is none that Darknet wrote; is it a "
                            "Darknet .weights?",
-                           (int)h->major, (int)h->minor, (int)h->revision);
+                           (int)h->version.major, (int)h->version.minor, (int)h->version.revision);
     return GGX_OK;
 }
 
@@ -195,7 +197,7 @@ static ggx_status check_size(darknet_reader *r, ggx_error *error)
 {
     const darknet_network *n = &r->network;
     uint64_t with = r->header.size + n->floats * 4, without = with - n->alexey_floats * 4;
-    int alexey = r->header.revision >= 5; /* 0.2.5 is AlexeyAB's; decides only where the size cannot */
+    int alexey = r->header.version.revision >= 5; /* 0.2.5 is AlexeyAB's; decides only where the size cannot */
     if (with == r->file_size || without == r->file_size) alexey = with == r->file_size;
     r->skip_alexey = !alexey;
     uint64_t wanted = alexey ? with : without;
@@ -230,7 +232,7 @@ static ggx_status darknet_open(void *self, const ggx_host *host, const ggx_sourc
     status = read_header(source, about.size, &r->header, error);
     if (status == GGX_OK) status = find_cfg(source, options, &cfg_member, error);
     if (status == GGX_OK) status = darknet_cfg_read(host, source, cfg_member, &cfg, error);
-    if (status == GGX_OK) status = darknet_network_build(host, &cfg, r->header.transposed, &r->network, error);
+    if (status == GGX_OK) status = darknet_network_build(host, &cfg, &r->header.version, &r->network, error);
     return status == GGX_OK ? check_size(r, error) : status;
 }
 
@@ -278,7 +280,8 @@ static ggx_status push_kvs(const darknet_reader *r, const ggx_sink *sink, ggx_er
     ggx_status status = GGX_OK;
     for (size_t i = 0; status == GGX_OK && i < sizeof numbers / sizeof numbers[0]; i++)
         status = push_kv(sink, numbers[i].key, GGX_KV_U32, &numbers[i].value, error);
-    snprintf(text, sizeof text, "%d.%d.%d", (int)r->header.major, (int)r->header.minor, (int)r->header.revision);
+    snprintf(text, sizeof text, "%d.%d.%d", (int)r->header.version.major, (int)r->header.version.minor,
+             (int)r->header.version.revision);
     ggx_str version = str_of(text);
     if (status == GGX_OK) status = push_kv(sink, "darknet.version", GGX_KV_STRING, &version, error);
     if (status == GGX_OK) status = push_kv(sink, "darknet.seen", GGX_KV_U64, &r->header.seen, error);
@@ -294,7 +297,7 @@ static ggx_status push_tensor(const ggx_sink *sink, uint32_t layer, const darkne
                               ggx_error *error)
 {
     char name[64];
-    snprintf(name, sizeof name, "l%u_%s", layer, t->part);
+    snprintf(name, sizeof name, "l%u_%s%s%s", layer, t->group ? t->group : "", t->group ? "_" : "", t->part);
     ggx_tensor out = {.struct_size = sizeof out,
                       .rank = t->rank,
                       .name = str_of(name),

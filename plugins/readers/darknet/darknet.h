@@ -1,6 +1,6 @@
 /* What the parts of the Darknet reader share: the parsed .cfg, and the network with the tensors that its layers keep in a file.
  *
- * cfg.c turns text into sections and options, layers.c and network.c turn sections into layers with shapes, darknet.c is the reader.
+ * cfg.c turns text into sections and options, layers.c, recurrent.c and network.c turn sections into layers with shapes, darknet.c is the reader.
  * Sources for what Darknet does: github.com/pjreddie/darknet and github.com/AlexeyAB/darknet, src/parser.c and src/NAME_layer.c. */
 #ifndef GGX_READER_DARKNET_H
 #define GGX_READER_DARKNET_H
@@ -49,7 +49,8 @@ int darknet_cfg_begins(ggx_str head);
 
 /* One tensor of a layer, in file order; all are f32. */
 typedef struct darknet_tensor {
-    const char *part; /* "biases", "weights" … */
+    const char *group; /* of a recurrent layer: which of its layers, "input", "wf" …; else NULL */
+    const char *part;  /* "biases", "weights" … */
     uint32_t rank;
     uint64_t shape[4];
     int64_t stride[4]; /* elements; all 0: C order */
@@ -65,7 +66,7 @@ typedef struct darknet_layer {
     int64_t next_w, next_h, next_c, next_outputs; /* what the next layer gets: differs with antialiasing */
     int64_t in_c, filters, size;                  /* of a convolution, for share_index */
     uint32_t tensor_count;
-    darknet_tensor tensors[5];
+    darknet_tensor *tensors;
 } darknet_layer;
 
 typedef struct darknet_network {
@@ -78,10 +79,15 @@ typedef struct darknet_network {
     uint64_t floats;        /* all, those included */
 } darknet_network;
 
-/* Lays out every layer as Darknet's parse_network_cfg does. `transposed`: the header says that connected weights lie as (inputs,
- * outputs). Errors: GGX_E_MALFORMED or GGX_E_UNSUPPORTED with the line, GGX_E_NOMEM, GGX_E_CANCELED. */
-ggx_status darknet_network_build(const ggx_host *host, const darknet_cfg *cfg, int transposed, darknet_network *out,
-                                 ggx_error *error);
+/* What the header of a .weights says about the layers in it. */
+typedef struct darknet_version {
+    int32_t major, minor, revision;
+    int32_t transposed; /* connected weights lie as (inputs, outputs) */
+} darknet_version;
+
+/* Lays out every layer as parse_network_cfg does in the Darknet that wrote a file of that version. Errors: GGX_E_MALFORMED or GGX_E_UNSUPPORTED with the line, GGX_E_NOMEM, GGX_E_CANCELED. */
+ggx_status darknet_network_build(const ggx_host *host, const darknet_cfg *cfg, const darknet_version *version,
+                                 darknet_network *out, ggx_error *error);
 
 /* The layer's type, as "convolutional"; an alias in the cfg gives the long name. NUL-terminated. */
 const char *darknet_layer_type(const darknet_layer *layer);

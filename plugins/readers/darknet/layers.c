@@ -6,7 +6,7 @@
 
 #include <ggx_sdk/error.h>
 
-static void set_image(darknet_build *b, darknet_layer *l, int64_t w, int64_t h, int64_t c)
+void darknet_set_image(darknet_build *b, darknet_layer *l, int64_t w, int64_t h, int64_t c)
 {
     if (w < 1 || h < 1 || c < 1)
         darknet_refuse(b, GGX_E_MALFORMED, "nothing is left of its %lld x %lld x %lld input", (long long)b->w,
@@ -18,37 +18,37 @@ static void set_image(darknet_build *b, darknet_layer *l, int64_t w, int64_t h, 
 }
 
 /* An output that is a plain vector: a layer that wants an image cannot follow. */
-static void set_vector(darknet_layer *l, int64_t outputs)
+void darknet_set_vector(darknet_layer *l, int64_t outputs)
 {
     l->w = l->h = l->c = 0;
     l->outputs = outputs;
 }
 
-static void add_tensor(darknet_build *b, darknet_layer *l, const char *part, uint32_t rank, const int64_t *shape)
+void darknet_add_tensor(darknet_build *b, darknet_layer *l, const char *part, uint32_t rank, const int64_t *shape)
 {
     int64_t floats = 1;
     darknet_tensor *t = &l->tensors[l->tensor_count];
     for (uint32_t i = 0; i < rank; i++) floats = darknet_times(b, floats, shape[i]);
     if (b->status != GGX_OK) return;
-    *t = (darknet_tensor){.part = part, .rank = rank, .floats = (uint64_t)floats};
+    *t = (darknet_tensor){.group = b->group, .part = part, .rank = rank, .floats = (uint64_t)floats};
     for (uint32_t i = 0; i < rank; i++) t->shape[i] = (uint64_t)shape[i];
     l->tensor_count++;
 }
 
-static void add_vector(darknet_build *b, darknet_layer *l, const char *part, int64_t n)
+void darknet_add_vector(darknet_build *b, darknet_layer *l, const char *part, int64_t n)
 {
-    add_tensor(b, l, part, 1, &n);
+    darknet_add_tensor(b, l, part, 1, &n);
 }
 
-static void add_norms(darknet_build *b, darknet_layer *l, int64_t n)
+void darknet_add_norms(darknet_build *b, darknet_layer *l, int64_t n)
 {
-    add_vector(b, l, "scales", n);
-    add_vector(b, l, "rolling_mean", n);
-    add_vector(b, l, "rolling_variance", n);
+    darknet_add_vector(b, l, "scales", n);
+    darknet_add_vector(b, l, "rolling_mean", n);
+    darknet_add_vector(b, l, "rolling_variance", n);
 }
 
 /* The last tensor lies in the file as the matrix's other way round: `columns` (its first axis) runs fastest. */
-static void store_transposed(darknet_build *b, darknet_layer *l)
+void darknet_store_transposed(darknet_build *b, darknet_layer *l)
 {
     if (b->status != GGX_OK) return;
     darknet_tensor *t = &l->tensors[l->tensor_count - 1];
@@ -62,7 +62,7 @@ static void store_transposed(darknet_build *b, darknet_layer *l)
 
 /* ---- layers with weights ----------------------------------------------------------------------------------------------------- */
 
-static int64_t window(int64_t in, int64_t padding, int64_t size, int64_t stride)
+int64_t darknet_window(int64_t in, int64_t padding, int64_t size, int64_t stride)
 {
     return (in + padding - size) / stride + 1;
 }
@@ -72,8 +72,8 @@ static int64_t window(int64_t in, int64_t padding, int64_t size, int64_t stride)
 static void set_blur(darknet_build *b, darknet_layer *l, int64_t stride_x, int64_t stride_y, int64_t antialiasing)
 {
     int64_t size = antialiasing == 2 ? 2 : 3, padding = antialiasing == 2 ? 0 : 2;
-    l->next_w = window(l->w, padding, size, stride_x);
-    l->next_h = window(l->h, padding, size, stride_y);
+    l->next_w = darknet_window(l->w, padding, size, stride_x);
+    l->next_h = darknet_window(l->h, padding, size, stride_y);
     l->next_c = l->c;
     if (l->next_w < 1 || l->next_h < 1) darknet_refuse(b, GGX_E_MALFORMED, "nothing is left after its antialiasing");
     l->next_outputs = darknet_times(b, darknet_times(b, l->next_w, l->next_h), l->next_c);
@@ -121,12 +121,12 @@ static int shares_weights(darknet_build *b, const darknet_layer *l)
 
 static void add_convolution(darknet_build *b, darknet_layer *l, const int64_t *shape, int64_t filters)
 {
-    add_vector(b, l, "biases", filters);
+    darknet_add_vector(b, l, "biases", filters);
     if ((darknet_flag(b, "batch_normalize") || darknet_flag(b, "cbn")) && !darknet_flag(b, "dontloadscales"))
-        add_norms(b, l, filters);
-    add_tensor(b, l, "weights", 4, shape);
+        darknet_add_norms(b, l, filters);
+    darknet_add_tensor(b, l, "weights", 4, shape);
     if (darknet_flag(b, "flipped"))
-        store_transposed(b, l); /* load_convolutional_weights turns it round after reading */
+        darknet_store_transposed(b, l); /* load_convolutional_weights turns it round after reading */
 }
 
 static void lay_out_convolutional(darknet_build *b, darknet_layer *l)
@@ -147,7 +147,8 @@ static void lay_out_convolutional(darknet_build *b, darknet_layer *l)
     l->filters = filters;
     l->size = size;
     l->in_c = b->c / groups;
-    set_image(b, l, window(b->w, 2 * padding, size, own.x), window(b->h, 2 * padding, size, own.y), filters);
+    darknet_set_image(b, l, darknet_window(b->w, 2 * padding, size, own.x),
+                      darknet_window(b->h, 2 * padding, size, own.y), filters);
     if (antialiasing) set_blur(b, l, stride.x, stride.y, antialiasing);
     int64_t shape[4] = {stored, l->in_c, size, size};
     if (!shares_weights(b, l)) add_convolution(b, l, shape, stored);
@@ -160,7 +161,8 @@ static void lay_out_deconvolutional(darknet_build *b, darknet_layer *l)
     int64_t size = darknet_number(b, "size", 1, 1, MAX_KERNEL);
     int64_t stride = darknet_number(b, "stride", 1, 1, MAX_KERNEL);
     int64_t padding = read_padding(b, size);
-    set_image(b, l, (b->w - 1) * stride + size - 2 * padding, (b->h - 1) * stride + size - 2 * padding, filters);
+    darknet_set_image(b, l, (b->w - 1) * stride + size - 2 * padding, (b->h - 1) * stride + size - 2 * padding,
+                      filters);
     int64_t shape[4] = {b->c, filters, size, size};
     if (darknet_flag(b, "flipped") || darknet_flag(b, "numload"))
         darknet_refuse(b, GGX_E_UNSUPPORTED, "flipped and numload are understood in [convolutional] only");
@@ -171,11 +173,11 @@ static void lay_out_connected(darknet_build *b, darknet_layer *l)
 {
     int64_t output = darknet_number(b, "output", 1, 1, MAX_CHANNELS);
     int64_t shape[2] = {output, b->inputs};
-    set_image(b, l, 1, 1, output);
-    add_vector(b, l, "biases", output);
-    add_tensor(b, l, "weights", 2, shape);
-    if (b->transposed) store_transposed(b, l);
-    if (darknet_flag(b, "batch_normalize") && !darknet_flag(b, "dontloadscales")) add_norms(b, l, output);
+    darknet_set_image(b, l, 1, 1, output);
+    darknet_add_vector(b, l, "biases", output);
+    darknet_add_tensor(b, l, "weights", 2, shape);
+    if (b->transposed) darknet_store_transposed(b, l);
+    if (darknet_flag(b, "batch_normalize") && !darknet_flag(b, "dontloadscales")) darknet_add_norms(b, l, output);
 }
 
 /* One filter bank for every place of the output; `size` counts only when the input is not padded. */
@@ -185,19 +187,19 @@ static void lay_out_local(darknet_build *b, darknet_layer *l)
     int64_t size = darknet_number(b, "size", 1, 1, MAX_KERNEL);
     int64_t stride = darknet_number(b, "stride", 1, 1, MAX_KERNEL);
     int64_t cut = darknet_flag(b, "pad") ? 1 : size;
-    set_image(b, l, window(b->w, 0, cut, stride), window(b->h, 0, cut, stride), filters);
+    darknet_set_image(b, l, darknet_window(b->w, 0, cut, stride), darknet_window(b->h, 0, cut, stride), filters);
     int64_t shape[3] = {darknet_times(b, l->w, l->h), filters, darknet_times(b, darknet_times(b, size, size), b->c)};
-    add_vector(b, l, "biases", l->outputs);
-    add_tensor(b, l, "weights", 3, shape);
+    darknet_add_vector(b, l, "biases", l->outputs);
+    darknet_add_tensor(b, l, "weights", 3, shape);
 }
 
 /* AlexeyAB's fork keeps biases too, pjreddie's does not: which it was shows only in the file's size (darknet.c). */
 static void lay_out_batchnorm(darknet_build *b, darknet_layer *l)
 {
-    set_image(b, l, b->w, b->h, b->c);
-    add_vector(b, l, "biases", b->c);
-    l->tensors[0].alexey_only = 1;
-    add_norms(b, l, b->c);
+    darknet_set_image(b, l, b->w, b->h, b->c);
+    darknet_add_vector(b, l, "biases", b->c);
+    if (b->status == GGX_OK) l->tensors[0].alexey_only = 1;
+    darknet_add_norms(b, l, b->c);
 }
 
 /* The layer that an index of route, shortcut, scale_channels or sam means: absolute, or counted back when negative. */
@@ -251,12 +253,12 @@ static void lay_out_shortcut(darknet_build *b, darknet_layer *l)
         (void)input_layer(b, &from);
         if (++added > MAX_INPUTS) darknet_refuse(b, GGX_E_MALFORMED, "it names more than %d layers", MAX_INPUTS);
     } while (next_in_list(b, &from));
-    set_image(b, l, b->w, b->h, b->c);
+    darknet_set_image(b, l, b->w, b->h, b->c);
     int64_t shape[2] = {added + 1, b->c};
     if (option_is(b, "weights_type", "per_feature") || option_is(b, "weights_type", "per_layer"))
-        add_tensor(b, l, "weights", 1, shape);
+        darknet_add_tensor(b, l, "weights", 1, shape);
     else if (option_is(b, "weights_type", "per_channel"))
-        add_tensor(b, l, "weights", 2, shape);
+        darknet_add_tensor(b, l, "weights", 2, shape);
     else if (darknet_cfg_find(b->cfg, b->section, "weights_type") && !option_is(b, "weights_type", "none"))
         darknet_refuse(b, GGX_E_MALFORMED, "weights_type is none of none, per_feature, per_layer and per_channel");
 }
@@ -265,8 +267,8 @@ static void lay_out_implicit(darknet_build *b, darknet_layer *l)
 {
     int64_t shape[2] = {darknet_number(b, "filters", 128, 1, MAX_CHANNELS),
                         darknet_number(b, "atoms", 1, 1, MAX_CHANNELS)};
-    set_image(b, l, 1, shape[1], shape[0]);
-    add_tensor(b, l, "weights", 2, shape);
+    darknet_set_image(b, l, 1, shape[1], shape[0]);
+    darknet_add_tensor(b, l, "weights", 2, shape);
 }
 
 /* ---- layers without weights -------------------------------------------------------------------------------------------------- */
@@ -281,9 +283,10 @@ static void lay_out_maxpool(darknet_build *b, darknet_layer *l)
     int64_t antialiasing = darknet_number(b, "antialiasing", 0, 0, 2);
     strides own = antialiasing ? (strides){1, 1} : blur;
     if (darknet_flag(b, "maxpool_depth"))
-        set_image(b, l, b->w, b->h, darknet_number(b, "out_channels", 1, 1, MAX_CHANNELS));
+        darknet_set_image(b, l, b->w, b->h, darknet_number(b, "out_channels", 1, 1, MAX_CHANNELS));
     else
-        set_image(b, l, window(b->w, padding, size, own.x), window(b->h, padding, size, own.y), b->c);
+        darknet_set_image(b, l, darknet_window(b->w, padding, size, own.x), darknet_window(b->h, padding, size, own.y),
+                          b->c);
     if (antialiasing) set_blur(b, l, blur.x, blur.y, antialiasing);
 }
 
@@ -292,19 +295,19 @@ static void lay_out_local_avgpool(darknet_build *b, darknet_layer *l)
     int64_t stride = darknet_number(b, "stride", 1, 1, MAX_KERNEL),
             size = darknet_number(b, "size", stride, 1, MAX_KERNEL);
     int64_t padding = darknet_number(b, "padding", size - 1, 0, MAX_KERNEL);
-    set_image(b, l, window(b->w, padding, size, darknet_number(b, "stride_x", stride, 1, MAX_KERNEL)),
-              window(b->h, padding, size, darknet_number(b, "stride_y", stride, 1, MAX_KERNEL)), b->c);
+    darknet_set_image(b, l, darknet_window(b->w, padding, size, darknet_number(b, "stride_x", stride, 1, MAX_KERNEL)),
+                      darknet_window(b->h, padding, size, darknet_number(b, "stride_y", stride, 1, MAX_KERNEL)), b->c);
 }
 
 static void lay_out_avgpool(darknet_build *b, darknet_layer *l)
 {
-    set_image(b, l, 1, 1, b->c);
+    darknet_set_image(b, l, 1, 1, b->c);
 }
 
 static void lay_out_crop(darknet_build *b, darknet_layer *l)
 {
-    set_image(b, l, darknet_number(b, "crop_width", 1, 1, MAX_SIDE), darknet_number(b, "crop_height", 1, 1, MAX_SIDE),
-              b->c);
+    darknet_set_image(b, l, darknet_number(b, "crop_width", 1, 1, MAX_SIDE),
+                      darknet_number(b, "crop_height", 1, 1, MAX_SIDE), b->c);
 }
 
 static void lay_out_reorg(darknet_build *b, darknet_layer *l)
@@ -312,11 +315,11 @@ static void lay_out_reorg(darknet_build *b, darknet_layer *l)
     int64_t stride = darknet_number(b, "stride", 1, 1, MAX_KERNEL),
             extra = darknet_number(b, "extra", 0, 0, MAX_CHANNELS);
     if (extra) /* pjreddie: appends `extra` zeros and is no image any more */
-        set_vector(l, b->inputs + extra);
+        darknet_set_vector(l, b->inputs + extra);
     else if (darknet_flag(b, "reverse"))
-        set_image(b, l, b->w * stride, b->h * stride, b->c / (stride * stride));
+        darknet_set_image(b, l, b->w * stride, b->h * stride, b->c / (stride * stride));
     else
-        set_image(b, l, b->w / stride, b->h / stride, darknet_times(b, b->c, stride * stride));
+        darknet_set_image(b, l, b->w / stride, b->h / stride, darknet_times(b, b->c, stride * stride));
 }
 
 static void lay_out_upsample(darknet_build *b, darknet_layer *l)
@@ -325,9 +328,9 @@ static void lay_out_upsample(darknet_build *b, darknet_layer *l)
     if (!stride)
         darknet_refuse(b, GGX_E_MALFORMED, "its stride is 0");
     else if (stride < 0) /* a negative stride samples down */
-        set_image(b, l, b->w / -stride, b->h / -stride, b->c);
+        darknet_set_image(b, l, b->w / -stride, b->h / -stride, b->c);
     else
-        set_image(b, l, b->w * stride, b->h * stride, b->c);
+        darknet_set_image(b, l, b->w * stride, b->h * stride, b->c);
 }
 
 static void lay_out_route(darknet_build *b, darknet_layer *l)
@@ -346,9 +349,9 @@ static void lay_out_route(darknet_build *b, darknet_layer *l)
         if (++n > MAX_INPUTS) darknet_refuse(b, GGX_E_MALFORMED, "it names more than %d layers", MAX_INPUTS);
     } while (next_in_list(b, &layers));
     if (!same || !first->w) /* inputs of different sizes make a vector */
-        set_vector(l, outputs / groups);
+        darknet_set_vector(l, outputs / groups);
     else
-        set_image(b, l, first->w, first->h, channels / groups);
+        darknet_set_image(b, l, first->w, first->h, channels / groups);
     if (outputs > INT32_MAX || channels > INT32_MAX)
         darknet_refuse(b, GGX_E_MALFORMED, "its inputs are more than Darknet can count");
     l->outputs = outputs / groups;
@@ -360,12 +363,12 @@ static void lay_out_like_from(darknet_build *b, darknet_layer *l)
 {
     ggx_str from = required(b, "from");
     const darknet_layer *other = input_layer(b, &from);
-    if (other) set_image(b, l, other->w, other->h, other->c);
+    if (other) darknet_set_image(b, l, other->w, other->h, other->c);
 }
 
 static void lay_out_history(darknet_build *b, darknet_layer *l)
 {
-    set_image(b, l, b->w, b->h, darknet_times(b, b->c, darknet_number(b, "history_size", 4, 1, MAX_KERNEL)));
+    darknet_set_image(b, l, b->w, b->h, darknet_times(b, b->c, darknet_number(b, "history_size", 4, 1, MAX_KERNEL)));
 }
 
 /* Passes on what comes in, image or not. */
@@ -379,13 +382,13 @@ static void lay_out_same(darknet_build *b, darknet_layer *l)
 
 static void lay_out_normalization(darknet_build *b, darknet_layer *l)
 {
-    set_image(b, l, b->w, b->h, b->c);
+    darknet_set_image(b, l, b->w, b->h, b->c);
 }
 
 /* [cost], [softmax], [contrastive]: as many numbers as come in, no image. */
 static void lay_out_vector(darknet_build *b, darknet_layer *l)
 {
-    set_vector(l, b->inputs);
+    darknet_set_vector(l, b->inputs);
 }
 
 /* The detection heads: Darknet stops when the layer before does not give what they expect. */
@@ -399,7 +402,7 @@ static void check_head(darknet_build *b, int64_t expected)
 
 static void lay_out_grid_head(darknet_build *b, darknet_layer *l, int64_t boxes, int64_t per_box)
 {
-    set_image(b, l, b->w, b->h, darknet_times(b, boxes, per_box));
+    darknet_set_image(b, l, b->w, b->h, darknet_times(b, boxes, per_box));
     check_head(b, l->outputs);
 }
 
@@ -445,50 +448,50 @@ static void lay_out_detection(darknet_build *b, darknet_layer *l)
     int64_t side = darknet_number(b, "side", 7, 1, MAX_KERNEL), boxes = darknet_number(b, "num", 1, 1, MAX_KERNEL);
     int64_t per_box = 1 + darknet_number(b, "coords", 1, 0, MAX_KERNEL);
     check_head(b, darknet_times(b, side * side, darknet_times(b, per_box, boxes) + read_classes(b, 1)));
-    set_vector(l, b->inputs);
+    darknet_set_vector(l, b->inputs);
 }
 
 /* ---- the table --------------------------------------------------------------------------------------------------------------- */
 
 /* Every name that string_to_layer_type of either fork knows, in its spelling. docs/formats/darknet.md shows this table. */
 static const darknet_kind kinds[] = {
-    {"convolutional", "conv", lay_out_convolutional, 1},
-    {"deconvolutional", "deconv", lay_out_deconvolutional, 1},
-    {"connected", "conn", lay_out_connected, 0},
-    {"local", NULL, lay_out_local, 1},
-    {"batchnorm", NULL, lay_out_batchnorm, 1},
-    {"shortcut", NULL, lay_out_shortcut, 1},
-    {"implicit", NULL, lay_out_implicit, 0},
-    {"maxpool", "max", lay_out_maxpool, 1},
-    {"local_avgpool", "local_avg", lay_out_local_avgpool, 1},
-    {"avgpool", "avg", lay_out_avgpool, 1},
-    {"route", NULL, lay_out_route, 0},
-    {"upsample", NULL, lay_out_upsample, 1},
-    {"reorg", NULL, lay_out_reorg, 1},
-    {"reorg3d", NULL, lay_out_reorg, 1},
-    {"crop", NULL, lay_out_crop, 1},
-    {"scale_channels", NULL, lay_out_like_from, 1},
-    {"sam", NULL, lay_out_like_from, 1},
-    {"history", NULL, lay_out_history, 1},
-    {"normalization", "lrn", lay_out_normalization, 1},
-    {"dropout", NULL, lay_out_same, 0},
-    {"activation", NULL, lay_out_same, 0},
-    {"empty", "silence", lay_out_same, 0},
-    {"l2norm", NULL, lay_out_same, 0},
-    {"logistic", NULL, lay_out_same, 0},
-    {"softmax", "soft", lay_out_vector, 0},
-    {"cost", NULL, lay_out_vector, 0},
-    {"contrastive", NULL, lay_out_vector, 0},
-    {"yolo", NULL, lay_out_yolo, 1},
-    {"Gaussian_yolo", NULL, lay_out_gaussian_yolo, 1},
-    {"region", NULL, lay_out_region, 1},
-    {"detection", NULL, lay_out_detection, 0},
-    {"iseg", NULL, lay_out_iseg, 1},
-    {"rnn", NULL, NULL, 0},
-    {"gru", NULL, NULL, 0},
-    {"lstm", NULL, NULL, 0},
-    {"crnn", NULL, NULL, 0},
-    {"conv_lstm", NULL, NULL, 0},
+    {"convolutional", "conv", lay_out_convolutional, 1, 5},
+    {"deconvolutional", "deconv", lay_out_deconvolutional, 1, 5},
+    {"connected", "conn", lay_out_connected, 0, 5},
+    {"local", NULL, lay_out_local, 1, 2},
+    {"batchnorm", NULL, lay_out_batchnorm, 1, 4},
+    {"shortcut", NULL, lay_out_shortcut, 1, 1},
+    {"implicit", NULL, lay_out_implicit, 0, 1},
+    {"maxpool", "max", lay_out_maxpool, 1, 0},
+    {"local_avgpool", "local_avg", lay_out_local_avgpool, 1, 0},
+    {"avgpool", "avg", lay_out_avgpool, 1, 0},
+    {"route", NULL, lay_out_route, 0, 0},
+    {"upsample", NULL, lay_out_upsample, 1, 0},
+    {"reorg", NULL, lay_out_reorg, 1, 0},
+    {"reorg3d", NULL, lay_out_reorg, 1, 0},
+    {"crop", NULL, lay_out_crop, 1, 0},
+    {"scale_channels", NULL, lay_out_like_from, 1, 0},
+    {"sam", NULL, lay_out_like_from, 1, 0},
+    {"history", NULL, lay_out_history, 1, 0},
+    {"normalization", "lrn", lay_out_normalization, 1, 0},
+    {"dropout", NULL, lay_out_same, 0, 0},
+    {"activation", NULL, lay_out_same, 0, 0},
+    {"empty", "silence", lay_out_same, 0, 0},
+    {"l2norm", NULL, lay_out_same, 0, 0},
+    {"logistic", NULL, lay_out_same, 0, 0},
+    {"softmax", "soft", lay_out_vector, 0, 0},
+    {"cost", NULL, lay_out_vector, 0, 0},
+    {"contrastive", NULL, lay_out_vector, 0, 0},
+    {"yolo", NULL, lay_out_yolo, 1, 0},
+    {"Gaussian_yolo", NULL, lay_out_gaussian_yolo, 1, 0},
+    {"region", NULL, lay_out_region, 1, 0},
+    {"detection", NULL, lay_out_detection, 0, 0},
+    {"iseg", NULL, lay_out_iseg, 1, 0},
+    {"rnn", NULL, darknet_lay_out_rnn, 0, 15},
+    {"gru", NULL, darknet_lay_out_gru, 0, 30},
+    {"lstm", NULL, darknet_lay_out_lstm, 0, 40},
+    {"crnn", NULL, darknet_lay_out_crnn, 1, 15},
+    {"conv_lstm", NULL, darknet_lay_out_conv_lstm, 1, 55},
 };
 
 static int name_is(ggx_str name, const char *word)

@@ -71,12 +71,14 @@ static void lay_out_layer(darknet_build *b, darknet_layer *l)
     l->kind = darknet_kind_find(b->section->name);
     if (!l->kind) {
         darknet_refuse(b, GGX_E_UNSUPPORTED, "no layer of that name is known");
-    } else if (!l->kind->lay_out) {
-        darknet_refuse(b, GGX_E_UNSUPPORTED, "recurrent layers are not supported yet");
     } else if (l->kind->wants_image && !(b->w && b->h && b->c)) {
         darknet_refuse(b, GGX_E_MALFORMED, "the layer before it gives no image");
     } else {
-        l->kind->lay_out(b, l);
+        l->tensors = b->host->alloc(b->host, l->kind->most * sizeof *l->tensors);
+        if (l->tensors)
+            l->kind->lay_out(b, l);
+        else
+            darknet_refuse(b, GGX_E_NOMEM, "no memory for its tensors");
         if (darknet_flag(b, "dontload"))
             l->tensor_count = 0; /* Darknet reads nothing for it: the file goes on with the next */
     }
@@ -87,15 +89,17 @@ static void lay_out_layer(darknet_build *b, darknet_layer *l)
     b->inputs = blurred ? l->next_outputs : l->outputs;
 }
 
-ggx_status darknet_network_build(const ggx_host *host, const darknet_cfg *cfg, int transposed, darknet_network *out,
-                                 ggx_error *error)
+ggx_status darknet_network_build(const ggx_host *host, const darknet_cfg *cfg, const darknet_version *version,
+                                 darknet_network *out, ggx_error *error)
 {
     darknet_build b = {.host = host,
                        .cfg = cfg,
                        .section = &cfg->sections[0],
                        .network = out,
                        .error = error,
-                       .transposed = transposed,
+                       .transposed = version->transposed,
+                       .alexey = version->revision >= 5,
+                       .before_2017 = version->major * 10 + version->minor < 2,
                        .status = GGX_OK};
     *out = (darknet_network){.layer_count = cfg->section_count - 1};
     out->layers = host->alloc(host, (uint64_t)out->layer_count * sizeof *out->layers);
@@ -106,7 +110,7 @@ ggx_status darknet_network_build(const ggx_host *host, const darknet_cfg *cfg, i
         darknet_layer *l = &out->layers[b.index];
         b.section = &cfg->sections[b.index + 1];
         lay_out_layer(&b, l);
-        for (uint32_t i = 0; i < l->tensor_count; i++) { /* cannot overflow: 4096 layers of five tensors below 2^31 */
+        for (uint32_t i = 0; i < l->tensor_count; i++) { /* cannot overflow: 4096 layers of 55 tensors below 2^31 */
             out->floats += l->tensors[i].floats;
             if (l->tensors[i].alexey_only) out->alexey_floats += l->tensors[i].floats;
         }
