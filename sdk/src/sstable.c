@@ -7,6 +7,7 @@
 
 #define PACKED_NOT 0u
 #define PACKED_SNAPPY 1u
+#define FIRST_KEY_ROOM 64u
 #define HANDLES_BYTES 40u /* two places, padded */
 
 static uint64_t uint_of(const uint8_t *b, uint32_t bytes)
@@ -179,7 +180,7 @@ static int compare_key(const ggx_sstable_block *b, const void *key, uint64_t key
 /* Room for a key of `size` bytes and for the one before it. */
 static int grow_keys(ggx_sstable_block *b, uint64_t begin, uint64_t size)
 {
-    uint64_t room = b->key_room * 2 > size ? b->key_room * 2 : size;
+    uint64_t room = b->key_room * 2 > size ? b->key_room * 2 : size + FIRST_KEY_ROOM;
     uint8_t *key = (uint8_t *)b->host->alloc(b->host, room), *spare = (uint8_t *)b->host->alloc(b->host, room);
     if (!key || !spare) {
         b->c.status =
@@ -200,7 +201,7 @@ static int read_key(ggx_sstable_block *b, uint64_t begin, uint64_t shared, uint6
     uint64_t size = b->key_size;
     if (shared > (b->has_key ? size : 0)) return entry_fails(b, begin, "shares more of the key before than it has");
     if (own > GGX_SSTABLE_KEY - shared) return entry_fails(b, begin, "has a key longer than 196608 bytes");
-    if (shared + own > b->key_room && !grow_keys(b, begin, shared + own)) return 0;
+    if ((!b->key || shared + own > b->key_room) && !grow_keys(b, begin, shared + own)) return 0;
     if (shared) memcpy(b->spare, b->key, (size_t)shared);
     if (ggx_cursor_bytes(&b->c, b->spare + shared, own, "a key") != GGX_OK) return entry_fails(b, begin, "");
     uint8_t *turn = b->key;

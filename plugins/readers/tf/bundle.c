@@ -105,7 +105,7 @@ static ggx_status read_header(walk *w)
 
 static int is_part(ggx_str key)
 {
-    return key.size && !key.data[0];
+    return key.size && key.data && !key.data[0];
 }
 
 static ggx_status count_entries(walk *w)

@@ -285,7 +285,10 @@ static ggx_status from_state(tf_reader *r, uint32_t member, ggx_error *error)
             continue;
         }
         at += sizeof state_word - 1;
-        if (!read_string(text, m.size, &at, &path)) break;
+        if (!read_string(text, m.size, &at, &path)) {
+            path.size = 0;
+            break;
+        }
     }
     if (!path.size)
         return ggx_fail_at(

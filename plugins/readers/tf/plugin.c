@@ -3,6 +3,7 @@
 
 #include <ggx/plugin.h>
 #include <ggx_sdk/checked.h>
+#include <ggx_sdk/names.h>
 #include <ggx_sdk/options.h>
 
 #define HEAD_WANT 512u
@@ -26,6 +27,22 @@ static ggx_status open_tf(void *self, const ggx_host *host, const ggx_source *so
     r->verify_left = VERIFY_SUM;
     ggx_status status = tf_find(r, error);
     return status == GGX_OK ? readers[r->format](r, error) : status;
+}
+
+/* Keys of a table differ, as it checks; names of a graph's nodes may not. */
+static ggx_status check_name(const tf_reader *r, const tf_tensor *t, ggx_names *names, ggx_error *error)
+{
+    uint64_t place = t->piece_count ? t->pieces->offset : 0;
+    if (!t->name.size || memchr(t->name.data, 0, (size_t)t->name.size))
+        return ggx_fail_at(error, GGX_E_MALFORMED, r->main, r->format == TF_GRAPH ? place : GGX_NO_OFFSET,
+                           "a tensor's name is empty or has a NUL in it");
+    if (r->format != TF_GRAPH) return GGX_OK;
+    ggx_status status = ggx_names_add(names, t->name, "node", NULL, error);
+    if (status == GGX_E_MALFORMED && error) {
+        error->member = r->main;
+        error->offset = place;
+    }
+    return status;
 }
 
 static ggx_status push_tensor(const tf_reader *r, uint64_t number, const ggx_sink *sink, ggx_error *error)
@@ -58,8 +75,13 @@ static ggx_status push_tensor(const tf_reader *r, uint64_t number, const ggx_sin
 static ggx_status index_tf(void *self, const ggx_sink *sink, ggx_error *error) GGX_NOEXCEPT
 {
     tf_reader *r = self;
+    ggx_names names;
+    ggx_names_init(&names, r->host);
     ggx_status status = tf_objects_push(r, sink, error);
-    for (uint64_t i = 0; status == GGX_OK && i < r->tensor_count; i++) status = push_tensor(r, i, sink, error);
+    for (uint64_t i = 0; status == GGX_OK && i < r->tensor_count; i++) {
+        status = check_name(r, &r->tensors[i], &names, error);
+        if (status == GGX_OK) status = push_tensor(r, i, sink, error);
+    }
     if (status == GGX_OK && r->left_out) {
         char text[200];
         snprintf(text, sizeof text, "%llu tensors hold strings or handles and are left out, the first is '%s'",

@@ -91,7 +91,7 @@ static uint8_t *put_int(uint8_t *out, int64_t v)
     while (n < 10 && (uint64_t)v >> (7 * n - 1)) n++;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t shift = 8 * (n - 1 - i);
-        out[i] = shift < 64 ? (uint8_t)((uint64_t)v >> shift) : 0;
+        out[i] = (uint8_t)(shift < 64 ? (uint64_t)v >> shift : 0);
     }
     out[0] |= heads[n - 1];
     if (n == 9) out[1] |= 0x80;
