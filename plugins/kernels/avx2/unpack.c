@@ -26,13 +26,13 @@ static inline __m256i look_up(const int8_t *values, __m256i nibbles)
     {                                                                                          \
         const block_##type *from = in;                                                         \
         for (uint64_t b = 0; b < elems / BLOCK; b++, from++, out += BLOCK)                     \
-            put_floats(out, bytes, _cvtsh_ss(ggx_u16_get(from->d)), m);                        \
+            put_floats(out, bytes, ggx_scale_get(from->d), m);                                 \
     }
 #define MINUS(n) _mm256_set1_epi8((char)(-(n)))
 DEQUANTIZE(q4_0, _mm256_add_epi8(get_nibbles(from->qs), MINUS(8)), -0.0f)
-DEQUANTIZE(q4_1, get_nibbles(from->qs), _cvtsh_ss(ggx_u16_get(from->m)))
+DEQUANTIZE(q4_1, get_nibbles(from->qs), ggx_scale_get(from->m))
 DEQUANTIZE(q5_0, _mm256_add_epi8(_mm256_or_si256(get_nibbles(from->qs), get_fifth_bits(from->qh)), MINUS(16)), -0.0f)
-DEQUANTIZE(q5_1, _mm256_or_si256(get_nibbles(from->qs), get_fifth_bits(from->qh)), _cvtsh_ss(ggx_u16_get(from->m)))
+DEQUANTIZE(q5_1, _mm256_or_si256(get_nibbles(from->qs), get_fifth_bits(from->qh)), ggx_scale_get(from->m))
 DEQUANTIZE(q8_0, _mm256_loadu_si256((const __m256i *)(const void *)from->qs), -0.0f)
 
 /* from ggml's ggml-common.h (MIT) */
@@ -42,7 +42,7 @@ void ggx_dequantize_iq4_nl_avx2(const void *in, float *out, uint64_t elems) GGX_
 {
     const block_q4_0 *from = in; /* the same layout */
     for (uint64_t b = 0; b < elems / BLOCK; b++, from++, out += BLOCK)
-        put_floats(out, look_up(curve, get_nibbles(from->qs)), _cvtsh_ss(ggx_u16_get(from->d)), -0.0f);
+        put_floats(out, look_up(curve, get_nibbles(from->qs)), ggx_scale_get(from->d), -0.0f);
 }
 
 /* 136 bytes for 256 elements: f16 scale, upper two and lower four bits of the codes of eight scales, nibbles. */
@@ -50,7 +50,7 @@ void ggx_dequantize_iq4_xs_avx2(const void *in, float *out, uint64_t elems) GGX_
 {
     const uint8_t *from = in;
     for (uint64_t b = 0; b < elems / 256; b++, from += 136) {
-        float d = _cvtsh_ss(ggx_u16_get(from));
+        float d = ggx_scale_get(from);
         uint32_t high = ggx_u16_get(from + 2), low = ggx_u32_get(from + 4);
         for (int s = 0; s < 8; s++, out += BLOCK) {
             int32_t code = (int32_t)((low >> (4 * s) & 15) | (high >> (2 * s) & 3) << 4) - 32;

@@ -99,12 +99,10 @@ void ggx_quantize_q6_k_lanes(const float *in, void *out, uint64_t rows, uint64_t
     }
 }
 
-/* Moves single levels to where they fit the others' scale better, up to five rounds, an element weighing its square. Most elements
- * stay, so what is worth doing for each is to prove that, without the division: the best level is l when
- * |x * l2 - l * xl| < xl / 2 with room for roundings, or when it is beyond the end where l already is. */
+/* Moves single levels to where they fit the others' scale better, up to five rounds, an element weighing its square. */
 static lanes improve_q3_lanes(const lanes *x, lanes *levels, lanes sum_xl, lanes sum_l2)
 {
-    lanes w[SUB], wx[SUB], low = f_set(-4), high = f_set(3);
+    lanes w[SUB], wx[SUB];
     for (int i = 0; i < SUB; i++) {
         w[i] = f_mul(x[i], x[i]);
         wx[i] = f_mul(w[i], x[i]);
@@ -131,8 +129,6 @@ static lanes improve_q3_lanes(const lanes *x, lanes *levels, lanes sum_xl, lanes
         }
         if (!changed) break;
     }
-    (void)low;
-    (void)high;
     return f_pick(f_lt(f_zero(), sum_l2), f_div(sum_xl, sum_l2), f_zero());
 }
 
