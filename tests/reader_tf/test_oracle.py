@@ -1,5 +1,5 @@
-"""reader-tf against TensorFlow: its recorded digests of all cases; and, where it is installed, TensorFlow itself on them and on what it
-writes: every type and shape, partitioned variables, many names, V1 checkpoints, frozen graphs."""
+"""reader-tf against TensorFlow: its recorded digests of all cases, TensorFlow itself on them and on what it writes: every type and
+shape, partitioned variables, many names, V1 checkpoints, frozen graphs. Where it is not installed, the digests alone, and skipped."""
 import json
 import os
 import pathlib
@@ -8,6 +8,8 @@ import tempfile
 
 import oracle
 
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
 oracle.modules("numpy")
 import frameworks
 import reader_list
@@ -117,6 +119,7 @@ def check_written(program, folder):
     assert len(check_bundle(program, prefix).tensors) == 6000
     check_partitioned(program, folder, np)
     check_shards(program, folder, np)
+    check_big_endian(program, folder, np)
     check_v1(program, folder, np)
     check_graph(program, folder, np)
 
@@ -153,6 +156,34 @@ def check_shards(program, folder, np):
     tf.raw_ops.MergeV2Checkpoints(checkpoint_prefixes=prefixes, destination_prefix=merged, delete_old_dirs=False)
     listing = check_bundle(program, merged)
     assert [n for n, t in listing.tensors.items() if t.flags] == [f"v{i}/Adam_1" for i in range(3)]
+
+
+def check_big_endian(program, folder, np):
+    """No TensorFlow at hand writes one, but it reads ours, made by the corpus's own writer."""
+    sys.path.insert(0, os.path.join(os.environ.get("GGX_SOURCE", pathlib.Path(__file__).parents[2]), "tests", "corpus"))
+    import make_tf
+    prefix, data, entries = os.path.join(folder, "big.ckpt"), b"", [(b"", make_tf.number(1, 1) + make_tf.number(2, 1))]
+    arrays = {"c64": np.arange(6).astype(np.complex64) * 1j, "f16": np.arange(4, dtype=np.float16), "f64": np.array(0.1),
+              "i32": np.arange(-3, 3, dtype=np.int32).reshape(2, 3), "u8": np.arange(5, dtype=np.uint8)}
+    codes = {"c64": 8, "f16": 19, "f64": 2, "i32": 3, "u8": 4}
+    for name, array in arrays.items():
+        raw = array.astype(array.dtype.newbyteorder(">")).tobytes()
+        entries.append((name.encode(), make_tf.entry(codes[name], array.shape, len(data), raw)))
+        data += raw
+    rows = [(slice(0, 1), ((0, 1), None)), (slice(1, 2), ((1, 1), None))]
+    parts = []
+    for cut, where in rows:
+        raw = arrays["i32"][cut].astype(">i4").tobytes()
+        parts.append((make_tf.slice_key("v", *where), make_tf.entry(3, (1, 3), len(data), raw)))
+        data += raw
+    slices = b"".join(make_tf.text(7, make_tf.piece(*where)) for _, where in rows)
+    entries = entries[:1] + parts + entries[1:] + [(b"v", make_tf.entry(3, (2, 3), 0, b"", slices))]
+    with open(prefix + ".index", "wb") as file:
+        file.write(make_tf.table(entries))
+    with open(prefix + ".data-00000-of-00001", "wb") as file:
+        file.write(data)
+    listing = check_bundle(program, prefix)
+    assert {n: t.order for n, t in listing.tensors.items()} == {n: "<" if n == "v" else ">" for n in listing.tensors}
 
 
 def check_v1_file(program, path):
@@ -230,6 +261,8 @@ def main():
     if tf:
         with tempfile.TemporaryDirectory() as folder:
             check_written(program, folder)
+    else:
+        oracle.modules("tensorflow")
     oracle.finish()
 
 
