@@ -46,7 +46,11 @@ ggx_status ggx_flow_open(ggx_flow *flow, ggx_registry *registry, const ggx_conve
 static ggx_status choose_writer(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error);
 
 /* By name, by file, or the one that fits best; "none" keeps the checkpoint as it is. */
-static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error);
+static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx_recipe_env *env, ggx_error *error);
+
+/* A type that is a mixture decides tensor by tensor, and lays out the file. */
+static ggx_status apply_mixture(ggx_flow *flow, const ggx_conversion *wanted, const ggx_recipe_env *env,
+                                ggx_error *error);
 
 ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error)
 {
@@ -57,8 +61,13 @@ ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error
                                 .threads = wanted->threads,
                                 .settings = wanted->settings,
                                 .setting_count = wanted->setting_count};
+    ggx_recipe_env env = {.checkpoint = &flow->checkpoint, .type_name = "", .version = GGX_VERSION};
     ggx_status status = choose_writer(flow, wanted, error);
-    if (status == GGX_OK) status = apply_recipe(flow, wanted, error);
+    if (status == GGX_OK) status = apply_recipe(flow, wanted, &env, error);
+    if (status == GGX_OK) status = apply_mixture(flow, wanted, &env, error);
+    request.mixture = flow->mixture ? &flow->mixed : NULL;
+    request.imatrix = flow->has_imatrix ? &flow->imatrix : NULL;
+    request.requantize = wanted->requantize;
     request.writer = flow->writer;
     request.type = flow->type;
     if (status == GGX_OK)
@@ -91,6 +100,8 @@ void ggx_flow_close(ggx_flow *flow)
     if (flow->has_plan) ggx_plan_close(&flow->plan);
     if (flow->has_checkpoint) ggx_checkpoint_close(&flow->checkpoint);
     flow->has_plan = flow->has_checkpoint = 0;
+    if (flow->has_imatrix) ggx_imatrix_close(&flow->imatrix);
+    flow->has_imatrix = 0;
     ggx_arena_free(&flow->arena);
     ggx_source_close(flow->source);
     flow->source = NULL;
@@ -136,26 +147,90 @@ static ggx_status choose_writer(ggx_flow *flow, const ggx_conversion *wanted, gg
     return GGX_OK;
 }
 
-static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error)
+/* A mixture of that name, a tensor type, or both: then the mixture is meant where it applies. */
+static ggx_status choose_type(ggx_flow *flow, const char *data, ggx_recipe_env *env, ggx_error *error)
 {
-    ggx_recipe_env env = {
-        .checkpoint = &flow->checkpoint, .writer = flow->writer, .type_name = "", .version = GGX_VERSION};
-    ggx_recipe *recipe = NULL;
-    ggx_status status = GGX_OK;
-    if (flow->type && strcmp(flow->type, "f32")) { /* f32 is what everything passes through: no plugin makes it */
-        status = ggx_registry_quant(flow->registry, ggx_str_of(flow->type), &env.type, error);
-        if (status != GGX_OK) return status;
-        flow->type = env.type->type.name; /* an alias becomes the name */
+    ggx_error unknown = {0};
+    if (!flow->type) return GGX_OK;
+    ggx_status status = ggx_registry_quant(flow->registry, ggx_str_of(flow->type), &env->type, &unknown);
+    if (status == GGX_OK) flow->type = env->type->type.name; /* an alias becomes the name */
+    ggx_str directory = ggx_arena_format(&flow->arena, "%s/mixtures", data);
+    if (!directory.data) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    ggx_status found = ggx_mixture_find(&flow->arena, directory.data, ggx_str_of(flow->type), &flow->mixture, error);
+    if (found != GGX_OK) return found;
+    const int plain = status == GGX_OK || !strcmp(flow->type, "f32"); /* no plugin makes what all passes through */
+    if (plain || !flow->mixture) {
+        if (!plain && error) *error = unknown;
+        return plain ? GGX_OK : status;
     }
-    env.type_name = flow->type ? flow->type : "";
-    if (wanted->recipe && !strcmp(wanted->recipe, "none"))
-        return ggx_recipe_identity(&flow->arena, &env, &flow->result, error);
+    ggx_str base = ggx_mixture_type(flow->mixture);
+    return base.size ? ggx_registry_quant(flow->registry, base, &env->type, error) : GGX_OK;
+}
+
+static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx_recipe_env *env, ggx_error *error)
+{
+    ggx_recipe *recipe = NULL;
     const char *data = ggx_data_directory(&flow->arena);
     ggx_str directory = ggx_arena_format(&flow->arena, "%s/recipes", data ? data : "");
     if (!data || !directory.data) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
-    status = ggx_recipe_choose(&flow->arena, directory.data, wanted->recipe, &env, &recipe, error);
+    ggx_status status = choose_type(flow, data, env, error);
     if (status != GGX_OK) return status;
-    if (!recipe) return ggx_recipe_identity(&flow->arena, &env, &flow->result, error);
+    env->writer = flow->writer;
+    env->type_name = flow->type ? flow->type : "";
+    if (!wanted->recipe || strcmp(wanted->recipe, "none"))
+        status = ggx_recipe_choose(&flow->arena, directory.data, wanted->recipe, env, &recipe, error);
+    if (status != GGX_OK) return status;
+    if (!recipe) return ggx_recipe_identity(&flow->arena, env, &flow->result, error);
     flow->recipe = ggx_recipe_id(recipe);
-    return ggx_recipe_apply(&flow->arena, recipe, &env, &flow->result, error);
+    return ggx_recipe_apply(&flow->arena, recipe, env, &flow->result, error);
+}
+
+/* Options that only a mixture knows what to do with. */
+static ggx_status refuse_mixture_options(const ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error)
+{
+    const char *option = wanted->output_type                                  ? "--output-tensor-type"
+                         : wanted->embedding_type                             ? "--token-embedding-type"
+                         : wanted->leave_output                               ? "--leave-output-tensor"
+                         : wanted->layout && strcmp(wanted->layout, "source") ? "--layout"
+                                                                              : NULL;
+    if (!option) return GGX_OK;
+    return ggx_fail(error, GGX_E_USAGE, "%s goes with a mixture, and --type %s is none for this model; see ggx types",
+                    option, flow->type ? flow->type : "(not given)");
+}
+
+static ggx_status apply_mixture(ggx_flow *flow, const ggx_conversion *wanted, const ggx_recipe_env *env,
+                                ggx_error *error)
+{
+    int applies = 0;
+    ggx_status status = GGX_OK;
+    if (wanted->via) flow->result.via = ggx_str_of(wanted->via);
+    for (uint64_t i = 0; i < wanted->kv_count && status == GGX_OK; i++)
+        status = ggx_result_set_kv(&flow->arena, &flow->result, &wanted->kvs[i], 0, error);
+    if (status == GGX_OK && wanted->imatrix) {
+        flow->has_imatrix = 1;
+        status = ggx_imatrix_open(&flow->imatrix, flow->registry, wanted->imatrix, flow->run, error);
+    }
+    if (status == GGX_OK && flow->mixture)
+        status = ggx_mixture_applies(flow->mixture, env, &flow->result, &applies, error);
+    if (status != GGX_OK) return status;
+    if (flow->mixture && !applies && strcmp(flow->type, env->type ? env->type->type.name : "f32"))
+        return ggx_fail(error, GGX_E_USAGE,
+                        "mixture %s (%.80s) is not for this model or this writer; name a tensor type, see ggx types",
+                        flow->type, ggx_mixture_about(flow->mixture));
+    if (!applies) {
+        flow->mixture = NULL;
+        return refuse_mixture_options(flow, wanted, error);
+    }
+    const ggx_mixture_request request = {.env = env,
+                                         .output_type = wanted->output_type,
+                                         .embedding_type = wanted->embedding_type,
+                                         .leave_output = wanted->leave_output,
+                                         .pure = wanted->pure,
+                                         .overrides = wanted->overrides,
+                                         .override_count = wanted->override_count,
+                                         .kvs = wanted->kvs,
+                                         .kv_count = wanted->kv_count,
+                                         .imatrix = flow->has_imatrix ? &flow->imatrix : NULL,
+                                         .layout = wanted->layout};
+    return ggx_mixture_apply(&flow->arena, flow->mixture, &request, &flow->result, &flow->mixed, error);
 }

@@ -3,6 +3,7 @@
 #define GGX_CORE_FLOW_H
 
 #include "commit/output.h"
+#include "plan/mixture.h"
 
 /* What the user wants. Strings are borrowed for the flow's life; 0 and NULL mean "not given". */
 typedef struct ggx_conversion {
@@ -15,6 +16,13 @@ typedef struct ggx_conversion {
     const ggx_type_override *overrides;
     uint32_t override_count;
     int32_t pure;
+    const char *output_type, *embedding_type; /* --output-tensor-type, --token-embedding-type */
+    int32_t leave_output, requantize;
+    const char *imatrix; /* file */
+    const char *via;     /* type that quantized tensors are rounded through first */
+    const char *layout;
+    const ggx_kv *kvs; /* --override-kv */
+    uint64_t kv_count;
     ggx_setting *settings; /* -O */
     uint32_t setting_count;
     uint64_t memory;     /* bytes */
@@ -30,12 +38,15 @@ typedef struct ggx_flow {
     ggx_checkpoint checkpoint;
     ggx_arena arena; /* recipe and its result */
     ggx_recipe_result result;
-    const char *recipe;        /* id, or "none" */
+    const char *recipe;   /* id, or "none" */
+    ggx_mixture *mixture; /* NULL: the type is plain */
+    ggx_mixture_result mixed;
+    ggx_imatrix imatrix;
     const char *writer, *type; /* resolved */
     ggx_plan plan;
     ggx_output output;
     uint64_t resumed; /* tiles that an earlier run had done */
-    int32_t has_checkpoint, has_plan;
+    int32_t has_checkpoint, has_plan, has_imatrix;
 } ggx_flow;
 
 /* Opens the input as a checkpoint: source, reader, index. */

@@ -3,6 +3,7 @@
 #include <ggx_sdk/error.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define MAKES_PLAN (GGX_VERB_CONVERT | GGX_VERB_PLAN)
 #define MAKES_RESULT (MAKES_PLAN | GGX_VERB_RECIPES)
@@ -26,7 +27,7 @@ struct option {
     size_t field; /* offset in ggx_arguments */
 };
 
-static read_value read_flag, read_text, read_directory, read_setting, read_override, read_bytes, read_threads,
+static read_value read_flag, read_text, read_directory, read_setting, read_override, read_kv, read_bytes, read_threads,
     read_part;
 
 #define FIELD(name) offsetof(ggx_arguments, name)
@@ -38,6 +39,18 @@ static const option options[] = {
     {"tensor-type", 0, MAKES_RESULT, "GLOB=TYPE", "another type for tensors of that name; repeatable", read_override,
      0},
     {"pure", 0, MAKES_RESULT, NULL, "--type for the matrices that a recipe excepts, too", read_flag, FIELD(pure)},
+    {"output-tensor-type", 0, MAKES_RESULT, "TYPE", "with a mixture: the type of the output matrix", read_text,
+     FIELD(output_type)},
+    {"token-embedding-type", 0, MAKES_RESULT, "TYPE", "with a mixture: the type of the token embeddings", read_text,
+     FIELD(embedding_type)},
+    {"leave-output-tensor", 0, MAKES_RESULT, NULL, "with a mixture: the output matrix stays as it is", read_flag,
+     FIELD(leave_output)},
+    {"imatrix", 0, MAKES_PLAN, "FILE", "importance matrix: quantize with its weights", read_text, FIELD(imatrix)},
+    {"allow-requantize", 0, MAKES_PLAN, NULL, "quantize again what is quantized already", read_flag, FIELD(requantize)},
+    {"via", 0, MAKES_PLAN, "TYPE", "round weights to this type before quantizing", read_text, FIELD(via)},
+    {"layout", 0, MAKES_PLAN, "NAME", "source, or that of the mixture, the default", read_text, FIELD(layout)},
+    {"override-kv", 0, MAKES_RESULT, "KEY=TYPE:VALUE", "set a key; TYPE is int, float, bool or str; repeatable",
+     read_kv, 0},
     {"recipe", 0, MAKES_RESULT, "NAME|FILE|none", "how tensors are named and arranged; else what fits", read_text,
      FIELD(recipe)},
     {NULL, 'O', OPENS_MODEL, "NAME=VALUE", "an option of a reader or writer (ggx plugins NAME)", read_setting, 0},
@@ -111,6 +124,54 @@ static ggx_status read_override(ggx_arguments *arguments, const option *o, const
     if (!equals || equals == value || !equals[1]) return refuse(o, value, "GLOB=TYPE", error);
     arguments->overrides[arguments->override_count++] =
         (ggx_type_override){{value, (uint64_t)(equals - value)}, ggx_str_of(equals + 1)};
+    return GGX_OK;
+}
+
+static int real_of(const char *text, double *out)
+{
+    char *end;
+    *out = strtod(text, &end);
+    return *text && !*end;
+}
+
+/* An int becomes u32 without its sign, a float f32. */
+static int kv_of(ggx_arena *arena, ggx_str type, const char *value, ggx_kv *kv)
+{
+    int64_t integer;
+    double real;
+    void *data = ggx_arena_alloc(arena, sizeof(ggx_str));
+    if (!data) return 0;
+    kv->data = data;
+    if (ggx_str_same(type, GGX_LIT("int")) && ggx_str_int(ggx_str_of(value), &integer)) {
+        kv->type = GGX_KV_U32;
+        *(uint32_t *)data = (uint32_t)(integer < 0 ? 0u - (uint64_t)integer : (uint64_t)integer);
+    } else if (ggx_str_same(type, GGX_LIT("float")) && real_of(value, &real)) {
+        kv->type = GGX_KV_F32;
+        *(float *)data = (float)real;
+    } else if (ggx_str_same(type, GGX_LIT("bool")) && (!strcmp(value, "true") || !strcmp(value, "false"))) {
+        kv->type = GGX_KV_BOOL;
+        *(uint8_t *)data = *value == 't';
+    } else if (ggx_str_same(type, GGX_LIT("str"))) {
+        kv->type = GGX_KV_STRING;
+        *(ggx_str *)data = ggx_str_of(value);
+    } else {
+        return 0;
+    }
+    kv->elem_type = kv->type;
+    kv->count = 1;
+    return 1;
+}
+
+static ggx_status read_kv(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    const char *equals = strchr(value, '='), *colon = equals ? strchr(equals, ':') : NULL;
+    ggx_kv kv = {.struct_size = sizeof kv};
+    if (!colon || equals == value ||
+        !kv_of(&arguments->arena, (ggx_str){equals + 1, (uint64_t)(colon - equals - 1)}, colon + 1, &kv))
+        return refuse(o, value, "KEY=TYPE:VALUE, as general.name=str:tiny or a.key=int:8", error);
+    kv.key = ggx_arena_str(&arguments->arena, (ggx_str){value, (uint64_t)(equals - value)});
+    if (!kv.key.data) return ggx_fail(error, GGX_E_NOMEM, "no memory for the command line");
+    arguments->kvs[arguments->kv_count++] = kv;
     return GGX_OK;
 }
 
@@ -253,7 +314,8 @@ ggx_status ggx_arguments_parse(ggx_arguments *arguments, uint32_t verb, int coun
     a->plugin_path = ggx_arena_array(&a->arena, room, sizeof *a->plugin_path);
     a->overrides = ggx_arena_array(&a->arena, room, sizeof *a->overrides);
     a->settings = ggx_arena_array(&a->arena, room, sizeof *a->settings);
-    if (!a->operands || !a->plugin_path || !a->overrides || !a->settings)
+    a->kvs = ggx_arena_array(&a->arena, room, sizeof *a->kvs);
+    if (!a->operands || !a->plugin_path || !a->overrides || !a->settings || !a->kvs)
         return ggx_fail(error, GGX_E_NOMEM, "no memory for the command line");
     ggx_status status = GGX_OK;
     words w = {list, count};

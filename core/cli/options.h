@@ -24,6 +24,9 @@ typedef struct ggx_arguments {
     const char **operands; /* ended by NULL */
     uint32_t operand_count;
     const char *reader, *writer, *recipe, *type, *output, *cpu_mask, *tensor;
+    const char *output_type, *embedding_type, *imatrix, *via, *layout;
+    ggx_kv *kvs; /* --override-kv */
+    uint64_t kv_count;
     const char **plugin_path; /* ended by NULL */
     uint32_t plugin_path_count;
     ggx_type_override *overrides; /* --tensor-type */
@@ -32,7 +35,7 @@ typedef struct ggx_arguments {
     uint32_t setting_count;
     uint64_t memory, sync_bytes;
     uint32_t threads, part, parts;
-    int32_t pure, user_plugins, json, quiet, verbose, help, stats, check;
+    int32_t pure, leave_output, requantize, user_plugins, json, quiet, verbose, help, stats, check;
 } ggx_arguments;
 
 /* Reads the words behind the verb. Errors: GGX_E_USAGE, with the nearest option's name. Free the arguments after an error too. */

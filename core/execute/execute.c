@@ -67,6 +67,15 @@ static void apply_op(const ggx_op *op, const ggx_kernels *cast, float *v, uint64
     }
 }
 
+/* The weights of the tile's columns: those of its slab, from its first column on. */
+static const float *imatrix_of(const ggx_plan_tensor *t, const ggx_box *box)
+{
+    if (!t->imatrix || !box->rank) return NULL;
+    uint64_t slab = 0;
+    for (uint32_t a = 0; a + 2 < box->rank; a++) slab = slab * t->view.shape[a] + box->start[a];
+    return t->imatrix + slab * t->view.shape[box->rank - 1] + box->start[box->rank - 1];
+}
+
 /* Computes the tile's bytes; *bytes points into the worker's buffers. */
 static ggx_status compute_tile(worker *w, const ggx_plan_tensor *t, const ggx_box *box, const uint8_t **bytes)
 {
@@ -81,7 +90,7 @@ static ggx_status compute_tile(worker *w, const ggx_plan_tensor *t, const ggx_bo
     for (uint32_t i = 0; i < t->op_count; i++) apply_op(&t->ops[i], t->op_kernels[i], w->values, elems, w->cast);
     *bytes = (const uint8_t *)w->values;
     if (!t->encode) return GGX_OK;
-    t->encode->quantize(w->values, w->out, cols ? elems / cols : 0, cols, NULL, w->scratch);
+    t->encode->quantize(w->values, w->out, cols ? elems / cols : 0, cols, imatrix_of(t, box), w->scratch);
     *bytes = w->out;
     return GGX_OK;
 }

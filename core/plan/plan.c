@@ -48,6 +48,11 @@ static void digest_tensor(ggx_digest *d, const ggx_plan_tensor *t, const ggx_che
         ggx_digest_bytes(d, &t->ops[i].value, sizeof t->ops[i].value);
         ggx_digest_bytes(d, t->ops[i].type.data, t->ops[i].type.size);
     }
+    if (t->imatrix) {
+        uint64_t weights = t->view.shape[t->view.rank - 1];
+        for (uint32_t a = 0; a + 2 < t->view.rank; a++) weights *= t->view.shape[a];
+        ggx_digest_bytes(d, t->imatrix, weights * sizeof *t->imatrix);
+    }
     for (uint32_t i = 0; i < t->view.piece_count; i++) {
         const ggx_piece *p = &t->view.pieces[i];
         digest_piece(d, p, t->view.rank);

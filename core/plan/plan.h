@@ -20,13 +20,18 @@ typedef struct ggx_type_override {
     ggx_str type;
 } ggx_type_override;
 
+typedef struct ggx_mixture_choice ggx_mixture_choice; /* plan/mixture.h */
+
 typedef struct ggx_plan_request {
     const char *writer;                 /* name */
     const char *type;                   /* name of the tensor type, or NULL */
     const ggx_type_override *overrides; /* the first that matches wins */
     uint32_t override_count;
-    int32_t pure;    /* recipes' exceptions among matrices are ignored */
-    uint64_t memory; /* bytes for tiles in work */
+    int32_t pure;                             /* recipes' exceptions among matrices are ignored */
+    int32_t requantize;                       /* lossy types may be made from lossy types */
+    const struct ggx_mixture_result *mixture; /* its choices decide, not `type` and `overrides`; or NULL */
+    const struct ggx_imatrix *imatrix;        /* or NULL; outlives the plan */
+    uint64_t memory;                          /* bytes for tiles in work */
     uint32_t threads;
     ggx_setting *settings;
     uint32_t setting_count;
@@ -48,6 +53,8 @@ typedef struct ggx_plan_tensor {
     const char *note;          /* why the type is not the one asked for, or NULL */
     uint32_t rule_line;
     uint32_t whole_rows; /* 1: tiles may not cut rows */
+    const float
+        *imatrix; /* weights of the columns, for each slab of the last two axes; or NULL. Tiles stay in one slab */
     uint64_t nbytes;
     ggx_place place;
     uint64_t tile[GGX_MAX_RANK]; /* elements of a tile on each axis; rank 0: none */

@@ -84,7 +84,8 @@ static void cut(ggx_plan_tensor *t, uint64_t elems)
     t->tile_count = 1;
     if (!rank) return;
     const uint64_t *shape = t->view.shape;
-    const uint32_t last = rank - 1, along = source_axis(t);
+    const uint32_t last = rank - 1, nearest = source_axis(t);
+    const uint32_t along = t->imatrix && nearest + 1 < last ? last : nearest; /* weights belong to one slab */
     const uint64_t step = column_step(t);
     for (uint32_t a = 0; a < rank; a++) {
         t->tile[a] = 1;
@@ -105,6 +106,7 @@ static void cut(ggx_plan_tensor *t, uint64_t elems)
     for (uint32_t a = last;
          a-- > 0 && room > 1;) { /* what is left goes to the other axes, innermost first, whole ones only */
         if (a == along) continue;
+        if (t->imatrix && a + 1 < last) break;
         t->tile[a] = round_step(room, 1, shape[a]);
         room /= t->tile[a];
         if (t->tile[a] < shape[a] && along == last) break;

@@ -1,9 +1,9 @@
 /* The type policy: which element type each output tensor gets, and by which kernels.
  *
- * In falling order: --tensor-type, the rule's own type, --type where the rule lets it apply, the rule's default, the source's type. A
+ * A mixture decides for all tensors (mixture.c). Without one, in falling order: --tensor-type, the rule's own type, --type where the rule lets it apply, the rule's default, the source's type. A
  * type whose blocks do not divide the rows gives way: first the row is widened where the rule allows it, then the type's
  * fallbacks are tried in order, then the source's type or f32 stands. Each such step is noted in the plan. */
-#include "plan/plan.h"
+#include "plan/mixture.h"
 
 #include "execute/gather.h"
 
@@ -12,6 +12,8 @@
 
 typedef struct choice {
     ggx_registry *registry;
+    const ggx_plan_request *request;
+    const ggx_mixture_choice *mixed; /* what the mixture says of the tensor, or NULL */
     const ggx_recipe_tensor *from;
     ggx_plan_tensor *to;
     ggx_arena *arena;
@@ -21,9 +23,11 @@ typedef struct choice {
 
 static const ggx_str pivot = {"f32", 3};
 
-static ggx_str wanted_type(const ggx_recipe_tensor *t, const ggx_plan_request *request, int *explicitly)
+static ggx_str wanted_type(const ggx_recipe_tensor *t, const ggx_mixture_choice *mixed, const ggx_plan_request *request,
+                           int *explicitly)
 {
     *explicitly = 1;
+    if (mixed) return mixed->type.size ? mixed->type : t->type.size ? t->type : t->default_type;
     for (uint32_t i = 0; i < request->override_count; i++)
         if (ggx_str_glob(t->name, request->overrides[i].pattern)) return request->overrides[i].type;
     if (request->pure && request->type && t->view.rank >= 2) {
@@ -127,6 +131,40 @@ static ggx_status choose_decoder(choice *c, int *readable)
     return status;
 }
 
+/* The type cannot do without an importance matrix: by itself, or because the mixture says so. */
+static int wants_imatrix(const choice *c, const ggx_quant *quant)
+{
+    const ggx_mixture_result *mixture = c->request->mixture;
+    if (quant->imatrix == GGX_IMATRIX_NEEDS) return 1;
+    if (!mixture || c->mixed->imatrix_free) return 0;
+    for (uint32_t i = 0; i < mixture->imatrix_type_count; i++)
+        if (ggx_str_same(mixture->imatrix_types[i], ggx_str_of(quant->type.name))) return 1;
+    return 0;
+}
+
+/* The tensor's weights, if there are any and its type heeds them. One row of weights for each slab of the last two axes. */
+static ggx_status choose_imatrix(choice *c, const ggx_quant *quant)
+{
+    ggx_plan_tensor *to = c->to;
+    const ggx_imatrix *imatrix = c->request->imatrix;
+    const ggx_imatrix_entry *entry = imatrix ? ggx_imatrix_find(imatrix, to->name) : NULL;
+    uint64_t wanted = row_length(&to->view);
+    for (uint32_t a = 0; a + 2 < to->view.rank; a++) wanted *= to->view.shape[a];
+    if (!entry && wants_imatrix(c, quant))
+        return ggx_fail(c->error, GGX_E_USAGE, "tensor '%.*s' would be %s, which needs an importance matrix, and %s",
+                        GGX_STR_ARGS(to->name), quant->type.name,
+                        imatrix ? "the one given has none for it; choose another type with --tensor-type"
+                                : "none was given; give one with --imatrix, or choose another --type");
+    if (entry && entry->count == wanted) {
+        if (quant->imatrix != GGX_IMATRIX_NONE) to->imatrix = entry->values;
+        return GGX_OK;
+    }
+    if (!entry || (c->mixed && c->mixed->imatrix_free && !wants_imatrix(c, quant))) return GGX_OK;
+    return ggx_fail(c->error, GGX_E_MALFORMED,
+                    "the importance matrix has %llu weights for tensor '%.*s', which needs %llu; is it of this model?",
+                    (unsigned long long)entry->count, GGX_STR_ARGS(to->name), (unsigned long long)wanted);
+}
+
 static ggx_status choose_encoder(choice *c, const ggx_quant *quant)
 {
     ggx_plan_tensor *to = c->to;
@@ -134,11 +172,9 @@ static ggx_status choose_encoder(choice *c, const ggx_quant *quant)
     to->type = quant ? quant->type : ggx_type_make("f32", 1, 4);
     to->type_code = quant ? quant->type_code : GGX_NO_CODE;
     if (!quant) return GGX_OK;
-    if (quant->imatrix == GGX_IMATRIX_NEEDS)
-        return ggx_fail(c->error, GGX_E_USAGE,
-                        "type %s needs an importance matrix, and none was given; choose another --type",
-                        quant->type.name);
-    ggx_status status = ggx_registry_kernels(c->registry, quant, &to->encode, c->error);
+    ggx_status status = choose_imatrix(c, quant);
+    if (status != GGX_OK) return status;
+    status = ggx_registry_kernels(c->registry, quant, &to->encode, c->error);
     if (status == GGX_OK && !to->encode->quantize)
         return ggx_fail(c->error, GGX_E_UNSUPPORTED, "type %s can be read but not written; choose another --type",
                         quant->type.name);
@@ -186,6 +222,20 @@ static ggx_status copy_as_is(choice *c)
     return GGX_OK;
 }
 
+/* What one lossy type has thrown away another cannot keep: to be asked for. */
+static ggx_status refuse_requantizing(choice *c, const ggx_quant *quant)
+{
+    const ggx_quant *source;
+    if (c->request->requantize || !quant || !(quant->flags & GGX_QUANT_LOSSY) || !c->to->decode) return GGX_OK;
+    ggx_status status = ggx_registry_quant(c->registry, ggx_str_of(c->to->view.type.name), &source, c->error);
+    if (status != GGX_OK || !(source->flags & GGX_QUANT_LOSSY) || ggx_type_same(&source->type, &quant->type))
+        return status;
+    return ggx_fail(c->error, GGX_E_USAGE,
+                    "tensor '%.*s' is %s already, and %s of that loses more than %s of the original; start from the "
+                    "original, or say --allow-requantize",
+                    GGX_STR_ARGS(c->to->name), source->type.name, quant->type.name, quant->type.name);
+}
+
 static ggx_status choose_type(choice *c, ggx_str wanted, ggx_str via)
 {
     ggx_plan_tensor *to = c->to;
@@ -206,11 +256,13 @@ static ggx_status choose_type(choice *c, ggx_str wanted, ggx_str via)
                         GGX_STR_ARGS(to->name), to->view.type.name);
     }
     status = choose_quant(c, wanted.size ? wanted : source, &quant);
+    if (status == GGX_OK) status = refuse_requantizing(c, quant);
     if (status == GGX_OK) status = choose_encoder(c, quant);
     if (status == GGX_OK) status = choose_casts(c, via);
     if (status != GGX_OK) return status;
     to->mode = GGX_MODE_CONVERT;
-    to->whole_rows = quant && (quant->flags & GGX_QUANT_WHOLE_ROW) && quant->imatrix == GGX_IMATRIX_NONE;
+    to->whole_rows =
+        quant && (quant->flags & GGX_QUANT_WHOLE_ROW) && (quant->imatrix == GGX_IMATRIX_NONE || to->imatrix);
     if (!to->op_count && ggx_type_same(&to->type, &to->view.type) && ggx_gather_keeps_blocks(&to->view))
         return copy_as_is(c);
     return GGX_OK;
@@ -224,11 +276,18 @@ ggx_status ggx_plan_types(ggx_plan *plan, ggx_registry *registry, const ggx_reci
     if (!plan->tensors) return ggx_fail(error, GGX_E_NOMEM, "the plan needs too much memory");
     plan->tensor_count = result->tensor_count;
     for (uint64_t i = 0; i < plan->tensor_count; i++) {
-        choice c = {registry, &result->tensors[i], &plan->tensors[i], &plan->arena, error, 0};
+        choice c = {.registry = registry,
+                    .request = request,
+                    .mixed = request->mixture ? &request->mixture->choices[i] : NULL,
+                    .from = &result->tensors[i],
+                    .to = &plan->tensors[i],
+                    .arena = &plan->arena,
+                    .error = error};
         c.to->name = c.from->name;
         c.to->view = c.from->view;
         c.to->rule_line = c.from->rule_line;
-        ggx_status status = choose_type(&c, wanted_type(c.from, request, &c.explicitly), result->via);
+        if (c.mixed) c.to->note = c.mixed->note;
+        ggx_status status = choose_type(&c, wanted_type(c.from, c.mixed, request, &c.explicitly), result->via);
         if (status != GGX_OK) return status;
         uint64_t elems;
         if (!ggx_product_u64(c.to->view.shape, c.to->view.rank, &elems) ||

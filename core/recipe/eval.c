@@ -69,11 +69,14 @@ static ggx_status eval_value(ggx_eval *eval, const ggx_node *node, uint32_t inde
     if (eval->value_state[index] == 1)
         return GGX_NODE_FAIL(eval, node, "the value '%.*s' needs itself", GGX_STR_ARGS(node->text));
     if (!eval->value_state[index]) {
-        const ggx_local *locals = eval->locals;
+        const ggx_local *locals = eval->locals, *inner = eval->inner;
+        const int of_inner = eval->of_inner && eval->of_inner[index];
         eval->value_state[index] = 1;
-        eval->locals = NULL; /* a value means the same everywhere */
+        eval->locals = of_inner ? inner : NULL; /* a value means the same everywhere */
+        if (!of_inner) eval->inner = NULL;      /* so that it does not take up what holds for one tensor only */
         ggx_status status = ggx_eval_node(eval, eval->recipe->values[index].node, &eval->values[index]);
         eval->locals = locals;
+        eval->inner = inner;
         eval->value_state[index] = status == GGX_OK ? 2 : 0;
         if (status != GGX_OK) return status;
     }
@@ -81,13 +84,16 @@ static ggx_status eval_value(ggx_eval *eval, const ggx_node *node, uint32_t inde
     return GGX_OK;
 }
 
+static int bound_value(const ggx_local *locals, ggx_str name, ggx_value *out)
+{
+    while (locals && !ggx_str_same(locals->name, name)) locals = locals->outer;
+    if (locals) *out = locals->value;
+    return locals != NULL;
+}
+
 static ggx_status eval_name(ggx_eval *eval, const ggx_node *node, ggx_value *out)
 {
-    for (const ggx_local *local = eval->locals; local; local = local->outer)
-        if (ggx_str_same(local->name, node->text)) {
-            *out = local->value;
-            return GGX_OK;
-        }
+    if (bound_value(eval->locals, node->text, out) || bound_value(eval->globals, node->text, out)) return GGX_OK;
     for (uint32_t i = 0; eval->recipe && i < eval->recipe->value_count; i++)
         if (ggx_str_same(eval->recipe->values[i].name, node->text)) return eval_value(eval, node, i, out);
     if (ggx_builtin_value(eval, node->text, out)) return GGX_OK;

@@ -237,11 +237,8 @@ static ggx_status kv_element(ggx_eval *eval, const ggx_node *node, const ggx_kv 
     return GGX_OK;
 }
 
-CALL(kv)
+ggx_status ggx_kv_value(ggx_eval *eval, const ggx_node *node, const ggx_kv *kv, ggx_value *out)
 {
-    UNUSED_CALL;
-    if (args->kind != GGX_VALUE_STR) return needs_string(eval, node, args);
-    const ggx_kv *kv = ggx_checkpoint_kv(eval->env->checkpoint, args->text);
     if (!kv) return GGX_OK;
     if (kv->type != GGX_KV_ARRAY) return kv_element(eval, node, kv, 0, out);
     ggx_value *items;
@@ -249,6 +246,13 @@ CALL(kv)
     for (uint64_t i = 0; i < kv->count && status == GGX_OK; i++) status = kv_element(eval, node, kv, i, &items[i]);
     if (status == GGX_OK) *out = (ggx_value){.kind = GGX_VALUE_LIST, .count = kv->count, .at.items = items};
     return status;
+}
+
+CALL(kv)
+{
+    UNUSED_CALL;
+    if (args->kind != GGX_VALUE_STR) return needs_string(eval, node, args);
+    return ggx_kv_value(eval, node, ggx_checkpoint_kv(eval->env->checkpoint, args->text), out);
 }
 
 /* --- JSON files beside the model ------------------------------------------------------------------------------------------ */
@@ -375,7 +379,7 @@ const ggx_function ggx_lookup_functions[] = {
     {"tied", 2, 2, call_tied},     {NULL, 0, 0, NULL},
 };
 
-static const ggx_function *const tables[] = {ggx_pure_functions, ggx_lookup_functions};
+static const ggx_function *const tables[] = {ggx_pure_functions, ggx_lookup_functions, ggx_made_functions};
 
 const ggx_function *ggx_function_find(ggx_str name)
 {

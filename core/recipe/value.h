@@ -106,6 +106,10 @@ typedef struct ggx_eval {
     const ggx_local *locals;
     uint8_t *value_state; /* for each of the recipe's values: 0 not computed, 1 being computed, 2 computed */
     ggx_value *values;
+    const ggx_local *globals;      /* seen everywhere; NULL in recipes */
+    const ggx_local *inner;        /* what values marked in of_inner see: those of a mixture that hold for one tensor */
+    const uint8_t *of_inner;       /* for each value, or NULL */
+    const ggx_recipe_result *made; /* mixtures: what the recipe made; else NULL */
     ggx_json_file *files;
 } ggx_eval;
 
@@ -174,9 +178,10 @@ ggx_value ggx_value_text(ggx_str text);
 
 /* --- functions.c, lookups.c --- */
 const ggx_function *ggx_function_find(ggx_str name);
-extern const ggx_function ggx_pure_functions[], ggx_lookup_functions[]; /* ended by a NULL name */
+extern const ggx_function ggx_pure_functions[], ggx_lookup_functions[], ggx_made_functions[]; /* ended by a NULL name */
 const char *const *ggx_function_names(const char **space, uint32_t capacity);
 ggx_status ggx_json_value(ggx_eval *eval, const ggx_node *node, const ggx_json *json, ggx_value *out); /* NULL: null */
+ggx_status ggx_kv_value(ggx_eval *eval, const ggx_node *node, const ggx_kv *kv, ggx_value *out);       /* NULL: null */
 /* One of the names that ggx gives (reader, type …); 0 when it is none. */
 int ggx_builtin_value(ggx_eval *eval, ggx_str name, ggx_value *out);
 extern const char *const ggx_builtin_names[]; /* ended by NULL */
