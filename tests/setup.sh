@@ -11,8 +11,9 @@ oracles=${GGX_ORACLES:-$(dirname "$tests")/.oracles}
 
 build_packages="gcc libc6-dev cmake ninja-build pkg-config zlib1g-dev"
 # binutils: nm for the ABI tests. g++: the headers as C++17. libclang-rt-14-dev: libFuzzer. git: clones in the tests.
+# strace: what a conversion opens.
 test_packages="libcmocka-dev g++ binutils clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
-               gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user python3 python3-venv git"
+               gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user python3 python3-venv git strace"
 aarch64_packages="zlib1g:arm64 zlib1g-dev:arm64 libcmocka0:arm64 libcmocka-dev:arm64"
 
 fail()
@@ -64,14 +65,21 @@ finish_step()
     echo "$stamp" >"$oracles/$step.done"
 }
 
+# install_venv NAME FILE…: a Python environment with the requirements of each FILE, one after the other.
 install_venv()
 {
-    if is_done venv "$tests/requirements.txt"; then return; fi
-    echo "setup: Python environment"
-    rm -rf "$oracles/venv"
-    python3 -m venv "$oracles/venv" || fail "python3 -m venv failed"
-    "$oracles/venv/bin/pip" install -qq --no-input -r "$tests/requirements.txt" || fail "pip could not install tests/requirements.txt"
-    "$oracles/venv/bin/pip" check >/dev/null || fail "the Python environment contradicts itself"
+    venv=$1
+    shift
+    if is_done "$venv" "$@"; then return; fi
+    echo "setup: Python environment $venv"
+    begun=$(date +%s)
+    rm -rf "${oracles:?}/$venv"
+    python3 -m venv "$oracles/$venv" || fail "python3 -m venv failed"
+    for list in "$@"; do
+        "$oracles/$venv/bin/pip" install -qq --no-input --no-compile -r "$list" || fail "pip could not install tests/$(basename "$list")"
+    done
+    "$oracles/$venv/bin/pip" check >/dev/null || fail "the Python environment $venv contradicts itself"
+    echo "setup: Python environment $venv took $(($(date +%s) - begun)) s"
     finish_step
 }
 
@@ -131,7 +139,9 @@ all)
     mkdir -p "$oracles"
     (
         flock 9
-        install_venv
+        # PyTorch first and alone; TensorFlow beside, for it holds h5py back.
+        install_venv venv "$tests/requirements-torch.txt" "$tests/requirements.txt"
+        install_venv venv-tensorflow "$tests/requirements-tensorflow.txt"
         install_npm
         install_aarch64
     ) 9>"$oracles/lock"
