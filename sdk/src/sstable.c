@@ -188,7 +188,7 @@ static int grow_keys(ggx_sstable_block *b, uint64_t begin, uint64_t size)
                         "a key of %llu bytes does not fit into this reader's memory", (unsigned long long)size);
         return 0;
     }
-    if (b->has_key && b->key_size) memcpy(key, b->key, (size_t)b->key_size);
+    if (b->key && b->has_key && b->key_size) memcpy(key, b->key, (size_t)b->key_size);
     b->key = key;
     b->spare = spare;
     b->key_room = room;
