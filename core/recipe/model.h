@@ -194,9 +194,6 @@ extern const char *const ggx_recipe_words[],
 ggx_status ggx_parse_steps(const ggx_recipe_parser *parser, const ggx_json *list, ggx_steps *out);
 ggx_status ggx_parse_rules(const ggx_recipe_parser *parser, const ggx_json *list, struct ggx_recipe *recipe);
 ggx_status ggx_parse_outputs(const ggx_recipe_parser *parser, const ggx_json *object, struct ggx_recipe *recipe);
-ggx_status ggx_parse_header(const ggx_recipe_parser *parser, const ggx_json *json, ggx_profile *profile);
-/* parse.c: a file of at most 4 MiB, as text in the arena. */
-ggx_status ggx_recipe_text(ggx_arena *arena, const char *path, ggx_str *out, ggx_error *error);
 ggx_status ggx_parse_domain(const ggx_recipe_parser *parser, const ggx_json *member, ggx_domain *out);
 
 /* The fields of a header, added to the profile; NULL: none. */

@@ -1,0 +1,243 @@
+"""Promise: mixtures are llama-quantize's for models that no case has: many heads to one key head, eight experts, 80 layers, Falcon, one
+matrix for embeddings and output, shared experts; with and without importance matrix, with options; also requantizing and
+refusals. Each model is made here, as tiny as the rules allow, and quantized by the reference library and by ggx: equal files."""
+import ctypes
+import os
+import subprocess
+import sys
+import tempfile
+
+import oracle
+
+TYPES = {"f32": 0, "f16": 1, "bf16": 32, "q4_0": 2, "q4_1": 3, "q8_0": 7, "q5_0": 8, "q5_1": 9, "q2_k": 10, "q3_k_s": 11,
+         "q3_k_m": 12, "q3_k_l": 13, "q4_k_s": 14, "q4_k_m": 15, "q5_k_s": 16, "q5_k_m": 17, "q6_k": 18, "iq2_xxs": 19, "iq2_xs": 20,
+         "q2_k_s": 21, "iq3_xs": 22, "iq3_xxs": 23, "iq1_s": 24, "iq4_nl": 25, "iq3_s": 26, "iq3_m": 27, "iq2_s": 28, "iq2_m": 29,
+         "iq4_xs": 30, "iq1_m": 31, "tq1_0": 36, "tq2_0": 37, "mxfp4_moe": 38, "q1_0": 40, "q2_0": 41}
+NEED = {"iq2_xxs", "iq2_xs", "q2_k_s", "iq3_xs", "iq3_xxs", "iq1_s", "iq2_s", "iq2_m", "iq1_m"}
+Q8_0, Q4_K, Q6_K = 8, 12, 14
+COLS = 256
+
+
+class Imatrix(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("data", ctypes.POINTER(ctypes.c_float)), ("size", ctypes.c_size_t)]
+
+
+class Pattern(ctypes.Structure):
+    _fields_ = [("pattern", ctypes.c_char_p), ("type", ctypes.c_int)]
+
+
+class Params(ctypes.Structure):
+    _fields_ = ([(n, ctypes.c_int32) for n in ("nthread", "ftype", "output_tensor_type", "token_embedding_type")] +
+                [(n, ctypes.c_bool) for n in ("allow_requantize", "quantize_output_tensor", "only_copy", "pure", "keep_split", "dry_run")] +
+                [("imatrix", ctypes.POINTER(Imatrix)), ("kv_overrides", ctypes.c_void_p), ("tt_overrides", ctypes.POINTER(Pattern)),
+                 ("prune_layers", ctypes.c_void_p), ("max_buf_size", ctypes.c_size_t)])
+
+
+def library():
+    folder = os.path.join(os.environ.get("GGX_ORACLES", ""), "npm/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64")
+    path = os.path.join(folder, "libllama.v0.5.0.so")
+    if not os.path.exists(path):
+        oracle.skip("libllama is not here; tests/setup.sh all installs it")
+    for name in ("libggml-base.so", "libggml.v0.5.0.so"):
+        ctypes.CDLL(os.path.join(folder, name), ctypes.RTLD_GLOBAL)
+    llama = ctypes.CDLL(path)
+    llama.llama_model_quantize_default_params.restype = Params
+    llama.llama_model_quantize.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.POINTER(Params)]
+    llama.llama_model_quantize.restype = ctypes.c_uint32
+    quiet = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(lambda *_: None)
+    llama.llama_log_set(quiet, None)
+    llama.quiet = quiet
+    return llama
+
+
+def write_model(np, gguf, path, arch, layers, keys, tensors):
+    """`tensors`: (name, rows or (experts, rows), columns); values from the name alone."""
+    writer = gguf.GGUFWriter(path, arch)
+    writer.add_block_count(layers)
+    writer.add_context_length(64)
+    writer.add_embedding_length(COLS)
+    for key, value in keys.items():
+        full = f"{arch}.{key}"
+        if isinstance(value, float):
+            writer.add_float32(full, value)
+        else:
+            writer.add_uint32(full, value)
+    writer.add_uint32("general.file_type", 1)
+    for name, rows, cols in tensors:
+        rng = np.random.default_rng([len(name), *name.encode()])
+        shape = (*rows, cols) if isinstance(rows, tuple) else (rows, cols) if rows else (cols,)
+        values = rng.standard_normal(shape, dtype=np.float32)
+        writer.add_tensor(name, values.astype(np.float16) if rows else values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def block(i, parts, experts=0):
+    for part in parts:
+        down = "down" in part
+        rows = (experts, 2) if part.endswith("exps") else 0 if part.endswith("norm") else 2
+        yield f"blk.{i}.{part}.weight", rows, 2 * COLS if down else COLS
+
+
+def models():
+    dense = ["attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down"]
+    moe = dense[:6] + ["ffn_gate_inp", "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"]
+    ends = [("token_embd.weight", 4, COLS), ("output_norm.weight", 0, COLS), ("output.weight", 4, COLS)]
+    rms = {"attention.layer_norm_rms_epsilon": 1e-5, "feed_forward_length": 2 * COLS}
+
+    def llama(layers, parts, untied=True, experts=0, **keys):
+        more = {"expert_count": experts, "expert_used_count": 2} if experts else {}
+        tensors = ends[:3 if untied else 2] + [t for i in range(layers) for t in block(i, parts, experts)]
+        return "llama", layers, {**rms, **more, **{k.replace("__", "."): v for k, v in keys.items()}}, tensors
+
+    heads = {"attention__head_count": 8}
+    yield "llama, a key head for each", llama(9, dense, **heads, attention__head_count_kv=8)
+    yield "llama, tied, 4 heads to a key head", llama(17, dense, untied=False, **heads, attention__head_count_kv=2)
+    yield "llama, 8 experts", llama(16, moe, experts=8, **heads, attention__head_count_kv=8)
+    yield "llama, 4 experts", llama(8, moe, experts=4, **heads, attention__head_count_kv=4)
+    yield "llama, 80 layers", llama(80, dense, **heads, attention__head_count_kv=4)
+    yield "falcon", ("falcon", 32, {"attention.layer_norm_epsilon": 1e-5, "attention.head_count": 8, "attention.head_count_kv": 8,
+                                    "feed_forward_length": 2 * COLS},
+                     ends + [t for i in range(32) for t in block(i, ["attn_norm", "attn_qkv", "attn_output", "ffn_up", "ffn_down"])])
+    shared = moe[:6] + ["ffn_gate_inp", "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps", "ffn_gate_shexp", "ffn_up_shexp", "ffn_down_shexp"]
+    yield "qwen2moe", ("qwen2moe", 8, {**rms, "attention.head_count": 8, "attention.head_count_kv": 2, "expert_count": 6,
+                                       "expert_used_count": 2, "expert_feed_forward_length": COLS},
+                       ends + [t for i in range(8) for t in block(i, shared, 6)])
+
+
+def weights_of(np, tensors):
+    """An importance matrix for all but the ends, as {tensor: weights}."""
+    out = {}
+    for name, rows, cols in tensors:
+        if name.startswith("blk.") and rows:
+            n = cols * (rows[0] if isinstance(rows, tuple) else 1)
+            out[name] = (np.random.default_rng([7, *name.encode()]).standard_normal(n, dtype=np.float32) ** 2 + np.float32(0.01))
+    return out
+
+
+def write_imatrix(np, gguf, path, weights, tensors):
+    shape = {name: (rows[0] if isinstance(rows, tuple) else 1, cols) for name, rows, cols in tensors}
+    writer = gguf.GGUFWriter(path, "none")
+    writer.add_array("imatrix.datasets", ["text.txt"])
+    writer.add_uint32("imatrix.chunk_count", 3)
+    writer.add_uint32("imatrix.chunk_size", 512)
+    for name, values in weights.items():
+        slabs, cols = shape[name]
+        writer.add_tensor(name + ".in_sum2", (values * np.float32(2)).reshape(slabs, cols))
+        writer.add_tensor(name + ".counts", np.full((slabs, 1), 2, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def reference(llama, source, target, type_name, imatrix=None, **more):
+    params = llama.llama_model_quantize_default_params()
+    params.nthread, params.ftype = 1, TYPES[type_name]
+    keep = []
+    if imatrix:
+        entries = (Imatrix * (len(imatrix) + 1))()
+        for i, (name, values) in enumerate(imatrix.items()):
+            entries[i] = Imatrix(name.encode(), values.ctypes.data_as(ctypes.POINTER(ctypes.c_float)), values.size)
+        params.imatrix = entries
+        keep.append(entries)
+    for key, value in more.items():
+        if key == "patterns":
+            value = (Pattern * (len(value) + 1))(*[Pattern(p.encode(), t) for p, t in value])
+            key = "tt_overrides"
+            keep.append(value)
+        setattr(params, key, value)
+    return llama.llama_model_quantize(source.encode(), target.encode(), ctypes.byref(params)) == 0
+
+
+def ggx(source, target, type_name, *more):
+    return subprocess.run([os.environ["GGX"], source, "-o", target, "--type", type_name, "--quiet", *more], capture_output=True, text=True)
+
+
+def without_origin(data):
+    """The library writes no keys of the importance matrix, its program does: tensors and their places suffice then."""
+    import gguf
+    reader = gguf.GGUFReader(data)
+    keys = [k for k in reader.fields if not k.startswith(("GGUF.", "quantize.imatrix."))]
+    return keys, [(t.name, int(t.tensor_type), t.shape.tolist(), t.data.tobytes()) for t in reader.tensors]
+
+
+def compare(label, llama, folder, source, type_name, imatrix, imatrix_path, options=(), **more):
+    theirs, ours = os.path.join(folder, "theirs.gguf"), os.path.join(folder, "ours.gguf")
+    for path in (theirs, ours):
+        if os.path.exists(path):
+            os.unlink(path)
+    made = reference(llama, source, theirs, type_name, imatrix, **more)
+    ran = ggx(source, ours, type_name, *options, *(["--imatrix", imatrix_path] if imatrix else []))
+    assert made == (ran.returncode == 0), (label, type_name, bool(imatrix), made, ran.stderr)
+    if not made:
+        assert ran.returncode == 2 and not os.path.exists(ours), ran.stderr
+        return
+    with open(theirs, "rb") as a, open(ours, "rb") as b:
+        same = a.read() == b.read() if not imatrix else without_origin(theirs) == without_origin(ours)
+    assert same, (label, type_name, bool(imatrix), list(options))
+
+
+def main():
+    np, gguf = oracle.modules("numpy", "gguf")
+    llama = library()
+    count = 0
+    with tempfile.TemporaryDirectory() as folder:
+        source, imatrix_path = os.path.join(folder, "in.gguf"), os.path.join(folder, "imatrix.gguf")
+        for label, (arch, layers, keys, tensors) in models():
+            write_model(np, gguf, source, arch, layers, keys, tensors)
+            weights = weights_of(np, tensors)
+            write_imatrix(np, gguf, imatrix_path, weights, tensors)
+            for type_name in TYPES:
+                slow = layers > 20 and type_name.startswith("iq") and type_name not in ("iq2_s", "iq3_xxs", "iq4_xs")
+                for given in (None, weights):
+                    if slow or (given and type_name in ("f32", "f16", "bf16", "tq1_0", "tq2_0", "q1_0", "q2_0")):
+                        continue
+                    compare(label, llama, folder, source, type_name, given, imatrix_path)
+                    count += 1
+            compare(label, llama, folder, source, "q4_k_m", None, "", ["--pure"], pure=True)
+            compare(label, llama, folder, source, "q4_k_m", None, "", ["--output-tensor-type", "q8_0"], output_tensor_type=Q8_0)
+            compare(label, llama, folder, source, "q4_k_m", None, "", ["--token-embedding-type", "q4_k", "--leave-output-tensor"],
+                    token_embedding_type=Q4_K, quantize_output_tensor=False)
+            compare(label, llama, folder, source, "q4_k_m", None, "", ["--tensor-type", "blk.1.*=q6_k", "--tensor-type", "*norm*=q8_0"],
+                    patterns=[(r"^blk\.1\..*$", Q6_K), ("norm", Q8_0)])
+        refusals(np, gguf, llama, folder, source, tensors, weights)
+    print(count, "files equal")
+
+
+def refusals(np, gguf, llama, folder, source, tensors, weights):
+    """Every refusal comes before there is any output."""
+    small, out, bad = (os.path.join(folder, n) for n in ("small.gguf", "no.gguf", "bad.gguf"))
+    assert ggx(source, small, "q8_0").returncode == 0
+    compare("requantize", llama, folder, small, "q4_k_m", None, "")
+    compare("requantize", llama, folder, small, "q4_k_m", None, "", ["--allow-requantize"], allow_requantize=True)
+    name = next(iter(weights))
+    for change, words in ((lambda v: v[:-1], "needs"), (lambda v: np.where(np.arange(v.size) == 5, np.nan, v), "finite"),
+                          (lambda v: np.where(np.arange(v.size) == 9, np.inf, v), "finite")):
+        wrong = dict(weights)
+        wrong[name] = change(weights[name]).astype(np.float32)
+        shapes = [(n, r, wrong[n].size if n == name else c) for n, r, c in tensors]
+        write_imatrix(np, gguf, bad, wrong, shapes)
+        ran = ggx(source, out, "q4_k_m", "--imatrix", bad)
+        assert ran.returncode == 7 and words in ran.stderr and name in ran.stderr, ran.stderr
+    for words, *more in (("importance matrix", "iq2_xxs"), ("needs a value", "q4_k_m", "--imatrix"), ("none for it", "iq1_s", "--imatrix", bad),
+                         ("no importance matrix", "q4_k_m", "--imatrix", source), ("no layout", "q4_k_m", "--layout", "other"),
+                         ("did you mean", "q4_k_m", "--allow-requantise"), ("expected", "q4_k_m", "--override-kv", "a=int:x")):
+        if words == "none for it":
+            write_imatrix(np, gguf, bad, {k: v for k, v in weights.items() if k != name}, tensors)
+        ran = ggx(source, out, *more)
+        assert ran.returncode in (2, 7) and words in ran.stderr, (words, ran.stderr)
+    other = os.path.join(folder, "other.gguf")
+    write_model(np, gguf, other, "no-such-architecture", 1, {}, [("blk.0.attn_q.weight", 4, COLS)])
+    ran = ggx(other, out, "q4_k_m")
+    assert ran.returncode == 2 and "not for this model" in ran.stderr, ran.stderr
+    ran = ggx(other, out, "q4_k", "--layout", "llama-quantize")
+    assert ran.returncode == 2 and "goes with a mixture" in ran.stderr, ran.stderr
+    assert not os.path.exists(out)
+
+
+if len(sys.argv) == 1:
+    main()
+    oracle.finish()
