@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes the corpora reader_pth and sdk_pickle: checkpoints good and bad, put together opcode by opcode, without PyTorch."""
 import io
+import json
 import pathlib
 import struct
 import zipfile
@@ -147,9 +148,13 @@ def zip_of(**entries):
 CASES["two_checkpoints"] = (False, zip_of(a__data_pkl=pickled(NONE), b__data_pkl=pickled(NONE)), "2 checkpoints")
 CASES["no_pickle"] = (False, zip_of(a__data=b""), "no NAME/data.pkl")
 
+INDEXES = {"index": {"w": "s.bin"}, "index_other": {"w": "s.bin", "v": "s.bin"}, "index_missing": {"w": "t.bin"}, "index_empty": {}}
+
 if __name__ == "__main__":
     folder = pathlib.Path(__file__).parent / "reader_pth"
     folder.mkdir(exist_ok=True)
+    for case, where in INDEXES.items():
+        (folder / case).write_bytes(json.dumps({"metadata": {}, "weight_map": where}).encode() + b"\0" + CASES["zip"][1])
     for case, (_, data, _) in CASES.items():
         (folder / case).write_bytes(data)
     folder = folder.parent / "sdk_pickle"

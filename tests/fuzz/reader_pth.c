@@ -1,7 +1,9 @@
-/* The PyTorch reader on any bytes, zip or stream; small tensors are read too. */
+/* The PyTorch reader on any bytes, zip or stream; small tensors are read too. Bytes that begin with '{' are an index up to the first NUL,
+ * and its shard s.bin behind it. */
 #include "reader_harness.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define READ_MAX (1u << 16)
 
@@ -29,7 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     reader_harness h;
     ggx_error error;
     reader_harness_init(&h, GGX_SOURCE_FILE);
-    reader_harness_add(&h, "x.pt", data, size);
+    const uint8_t *end = size && data[0] == '{' ? memchr(data, 0, size) : NULL;
+    reader_harness_add(&h, end ? "s.bin.index.json" : "x.pt", data, end ? (size_t)(end - data) : size);
+    if (end) reader_harness_add(&h, "s.bin", end + 1, size - (size_t)(end - data) - 1);
     (void)reader_harness_probe(&h, reader);
     if (reader_harness_open(&h, reader, &error) == GGX_OK && reader_harness_index(&h, reader, &error) == GGX_OK)
         for (uint64_t i = 0; i < h.tensor_count && i < 16; i++)

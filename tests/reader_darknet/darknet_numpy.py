@@ -4,6 +4,7 @@ Written apart from the plugin and knowing only the sections that the published n
 (Unknown). Every layer is told by the array that it would give out: its shape, channels first."""
 import numpy as np
 
+
 class Unknown(Exception):
     pass
 

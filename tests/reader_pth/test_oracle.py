@@ -178,6 +178,22 @@ def check_torchscript(program, folder):
     reader_list.read(program, path)
 
 
+def check_golden(program):
+    """Folders of models, sharded and not: the tensors that PyTorch loads from their files."""
+    for case in ("02-gpt2-hf-bin-sharded", "02-gpt2-hf-bin-zip", "02-gpt2-hf-bin-legacy", "02-gpt2-hf-bin-attnbias"):
+        folder = oracle.case(os.path.join("golden", case, "in"))
+        if not folder:
+            continue
+        wanted, names = {}, sorted(os.listdir(folder))
+        for name in names:
+            if name.endswith(".bin"):
+                wanted.update(torch.load(os.path.join(folder, name), weights_only=True))
+        files = [os.path.join(folder, name) for name in names]
+        listing = reader_list.read(program, *files, folder=folder, source="d")
+        assert listing.score == 100, case
+        same(listing, wanted, case)
+
+
 def refused(program, path, word):
     try:
         reader_list.read(program, path)
@@ -236,6 +252,7 @@ def main():
         check_structures(program, folder)
         check_torchscript(program, folder)
         check_refused(program, folder)
+    check_golden(program)
     check_real(program)
     oracle.finish()
 

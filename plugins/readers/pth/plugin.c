@@ -8,43 +8,17 @@
 #include <stdlib.h>
 
 #define HEAD_WANT 512u
+#define COOKIE_BITS 40 /* of the number within a file; that of the file lies above */
 
-static int ends_with(ggx_str s, const char *end)
+static int32_t probe_pth(const ggx_probe *probe) GGX_NOEXCEPT
 {
-    size_t n = strlen(end);
-    return s.size > n && !memcmp(s.data + (s.size - n), end, n);
-}
-
-/* A zip whose first entry lies in a folder and has one of the names that torch.save begins with. */
-static int32_t judge_zip(ggx_str head)
-{
-    static const char *const first[] = {"/data.pkl",        "/version", "/byteorder",
-                                        "/.format_version", "/data/0",  "/constants.pkl"};
-    ggx_str name = {head.data + 30, (uint64_t)(uint8_t)head.data[26] | (uint64_t)(uint8_t)head.data[27] << 8};
-    if (name.size > head.size - 30) return GGX_PROBE_NO;
-    for (size_t i = 0; i < sizeof first / sizeof first[0]; i++)
-        if (ends_with(name, first[i])) return i ? GGX_PROBE_MAGIC : GGX_PROBE_PROVEN;
-    return GGX_PROBE_NO;
-}
-
-static int32_t probe_pth(const ggx_probe *p) GGX_NOEXCEPT
-{
-    static const char *const extensions[] = {".pth", ".pt", ".th", ".ckpt"};
-    int named = 0;
-    if (p->kind != GGX_SOURCE_FILE) return GGX_PROBE_NO;
-    for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++) named |= ends_with(p->name, extensions[i]);
-    int32_t by_name = named ? GGX_PROBE_NAME : GGX_PROBE_NO;
-    if (p->head.size >= 14 && !memcmp(p->head.data, "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 14))
-        return GGX_PROBE_PROVEN;
-    if (p->head.size < 31 || memcmp(p->head.data, "PK\3\4", 4) != 0) return by_name;
-    int32_t score = judge_zip(p->head);
-    return score ? score : named ? GGX_PROBE_STRUCTURE : GGX_PROBE_NO;
+    return pth_probe(probe);
 }
 
 /* ---- open ------------------------------------------------------------------------------------------------------------------ */
 
 /* -O pth.verify: every storage is read once, which checks its CRC. */
-static ggx_status verify(pth_reader *r, ggx_error *error)
+static ggx_status verify(pth_file *r, ggx_error *error)
 {
     for (uint64_t i = 0; i < r->zip.count; i++) {
         ggx_inflate *stream = NULL;
@@ -64,10 +38,10 @@ static int by_place(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-/* Tensors whose extents meet in one storage get one storage_id. */
-static ggx_status find_aliases(pth_reader *r, ggx_error *error)
+/* Tensors whose extents meet in one storage get one storage_id; `next` is the last that was given. */
+static ggx_status find_aliases(pth_file *r, uint64_t *next, ggx_error *error)
 {
-    uint64_t next = 0, end = 0;
+    uint64_t end = 0;
     pth_tensor **list = r->host->alloc(r->host, r->tensor_count * sizeof *list);
     if (!list) return ggx_fail(error, GGX_E_NOMEM, "no memory for %llu tensors", (unsigned long long)r->tensor_count);
     for (uint64_t i = 0; i < r->tensor_count; i++) list[i] = &r->tensors[i];
@@ -75,11 +49,19 @@ static ggx_status find_aliases(pth_reader *r, ggx_error *error)
     for (uint64_t i = 0; i < r->tensor_count; i++) {
         pth_tensor *t = list[i], *before = i ? list[i - 1] : NULL;
         int meets = before && before->storage == t->storage && t->first < end && t->reach;
-        if (meets) t->alias = before->alias = before->alias ? before->alias : ++next;
+        if (meets) t->alias = before->alias = before->alias ? before->alias : ++*next;
         if (!meets) end = 0;
         if (t->first + t->reach > end) end = t->first + t->reach;
     }
     return GGX_OK;
+}
+
+static ggx_status open_file(pth_file *file, int check, uint64_t *aliases, ggx_error *error)
+{
+    ggx_status status = pth_container_open(file, error);
+    if (status == GGX_OK && check) status = verify(file, error);
+    if (status == GGX_OK) status = pth_walk(file, NULL, error);
+    return status == GGX_OK ? find_aliases(file, aliases, error) : status;
 }
 
 static ggx_status open_pth(void *self, const ggx_host *host, const ggx_source *source, const ggx_options *options,
@@ -87,22 +69,31 @@ static ggx_status open_pth(void *self, const ggx_host *host, const ggx_source *s
 {
     pth_reader *r = self;
     const ggx_option_value *select = ggx_option_find(options, "pth.select"),
-                           *check = ggx_option_find(options, "pth.verify");
-    const ggx_option_value *member = ggx_option_find(options, "pth.member");
+                           *check = ggx_option_find(options, "pth.verify"),
+                           *inner = ggx_option_find(options, "pth.member");
+    uint64_t aliases = 0;
     r->host = host;
     r->source = source;
-    if (select) r->select = select->text;
-    if (member) r->member = member->text;
-    if (source->kind != GGX_SOURCE_FILE)
-        return ggx_fail(error, GGX_E_UNSUPPORTED, "a folder is no PyTorch checkpoint; name the file in it");
-    ggx_status status = pth_container_open(r, error);
-    if (status == GGX_OK && check && check->number) status = verify(r, error);
-    if (status == GGX_OK) status = pth_walk(r, NULL, error);
+    ggx_names_init(&r->keys, host);
+    ggx_status status = pth_shards_find(r, error);
+    if (status == GGX_OK && r->map.count && (select || inner))
+        return ggx_fail(error, GGX_E_USAGE,
+                        "pth.select and pth.member do not go with an index, whose names are those of all tensors");
+    for (uint32_t i = 0; status == GGX_OK && i < r->file_count; i++) {
+        pth_file *file = &r->files[i];
+        file->host = host;
+        file->source = source;
+        if (select) file->select = select->text;
+        if (inner) file->inner = inner->text;
+        if (r->file_count > 1) file->keys = &r->keys;
+        status = open_file(file, check && check->number, &aliases, error);
+        host->progress(host, i + 1u, r->file_count);
+    }
     if (status != GGX_OK) return status;
-    if (r->select.size && !r->tensor_count)
+    if (select && select->text.size && !r->files[0].tensor_count)
         return ggx_fail(error, GGX_E_NOTFOUND, "pth.select: no tensor lies below '%.*s'; without it all are listed",
-                        GGX_STR_ARGS(r->select));
-    return find_aliases(r, error);
+                        GGX_STR_ARGS(select->text));
+    return pth_shards_check(r, error);
 }
 
 /* ---- index and read -------------------------------------------------------------------------------------------------------- */
@@ -112,7 +103,8 @@ static int is_raw(const pth_tensor *t)
     return !t->broadcast && (!t->entry || t->entry->method == GGX_ZIP_STORED);
 }
 
-static ggx_status push_tensor(const pth_tensor *from, uint64_t cookie, const ggx_sink *sink, ggx_error *error)
+static ggx_status push_tensor(const pth_file *file, const pth_tensor *from, uint64_t cookie, const ggx_sink *sink,
+                              ggx_error *error)
 {
     int raw = is_raw(from), big = raw ? from->big != 0 : ggx_host_is_big();
     ggx_tensor t;
@@ -121,9 +113,12 @@ static ggx_status push_tensor(const pth_tensor *from, uint64_t cookie, const ggx
     t.rank = from->rank;
     t.name = from->name;
     t.type = ggx_type_make(from->dtype->type, 1, from->dtype->bytes);
-    t.byte_order = big ? GGX_BIG_ENDIAN : GGX_LITTLE_ENDIAN;
+    t.byte_order = !big ? GGX_LITTLE_ENDIAN
+                   : raw && from->dtype->unit * 2 == from->dtype->bytes ? GGX_BIG_ENDIAN_PAIRS
+                                                                         : GGX_BIG_ENDIAN;
     t.access = raw ? GGX_ACCESS_RAW : GGX_ACCESS_SEQUENTIAL;
     t.flags = from->flags;
+    t.member = file->member;
     t.offset = raw ? from->base + from->first : 0;
     t.nbytes = raw ? from->reach : 0;
     t.storage_id = from->alias;
@@ -139,9 +134,14 @@ static ggx_status push_tensor(const pth_tensor *from, uint64_t cookie, const ggx
 static ggx_status index_pth(void *self, const ggx_sink *sink, ggx_error *error) GGX_NOEXCEPT
 {
     pth_reader *r = self;
-    ggx_status status = pth_walk(r, sink, error);
-    for (uint64_t i = 0; status == GGX_OK && i < r->tensor_count; i++)
-        status = push_tensor(&r->tensors[i], i, sink, error);
+    ggx_status status = GGX_OK;
+    for (uint32_t i = 0; status == GGX_OK && i < r->file_count; i++) status = pth_walk(&r->files[i], sink, error);
+    for (uint32_t i = 0; i < r->file_count; i++) {
+        const pth_file *file = &r->files[i];
+        for (uint64_t k = 0; status == GGX_OK && k < file->tensor_count; k++)
+            if (!file->tensors[k].dropped)
+                status = push_tensor(file, &file->tensors[k], (uint64_t)i << COOKIE_BITS | k, sink, error);
+    }
     return status;
 }
 
@@ -149,12 +149,13 @@ static ggx_status index_pth(void *self, const ggx_sink *sink, ggx_error *error) 
 typedef struct plain {
     const ggx_source *source;
     uint64_t base;
+    uint32_t member;
 } plain;
 
 static ggx_status read_plain(void *context, uint64_t offset, void *out, uint64_t size, ggx_error *error)
 {
     const plain *p = context;
-    return p->source->read_at(p->source, 0, p->base + offset, out, size, error);
+    return p->source->read_at(p->source, p->member, p->base + offset, out, size, error);
 }
 
 /* Every element of the box is the same one: it is read once, and copied. */
@@ -172,9 +173,11 @@ static ggx_status read_pth(void *self, uint64_t cookie, const ggx_box *box, void
                            ggx_error *error) GGX_NOEXCEPT
 {
     pth_reader *r = self;
-    if (cookie >= r->tensor_count) return ggx_fail(error, GGX_E_USAGE, "there is no such tensor");
-    const pth_tensor *t = &r->tensors[cookie];
-    plain bytes = {r->source, t->base};
+    uint64_t number = cookie & (((uint64_t)1 << COOKIE_BITS) - 1);
+    pth_file *file = cookie >> COOKIE_BITS < r->file_count ? &r->files[cookie >> COOKIE_BITS] : NULL;
+    if (!file || number >= file->tensor_count) return ggx_fail(error, GGX_E_USAGE, "there is no such tensor");
+    const pth_tensor *t = &file->tensors[number];
+    plain bytes = {file->source, t->base, file->member};
     ggx_box_source source = {.read = read_plain,
                              .context = &bytes,
                              .offset = t->first,
@@ -184,7 +187,7 @@ static ggx_status read_pth(void *self, uint64_t cookie, const ggx_box *box, void
                              .swap = (t->big != 0) != ggx_host_is_big() ? t->dtype->unit : 0};
     if (t->entry && t->entry->method != GGX_ZIP_STORED) {
         ggx_inflate *stream = NULL;
-        ggx_status status = ggx_inflate_pool_get(&r->pool, &r->zip, t->entry, &stream, error);
+        ggx_status status = ggx_inflate_pool_get(&file->pool, &file->zip, t->entry, &stream, error);
         if (status != GGX_OK) return status;
         source.read = ggx_inflate_box_read;
         source.context = stream;

@@ -1,6 +1,6 @@
 /* pth.h - the parts of the PyTorch reader, shared among its files alone.
  *
- * container.c opens the file (a zip, or the stream of before PyTorch 1.6) and loads its pickles as data, by the list of harmless names in names.c;
+ * shards.c finds the files that make up the checkpoint, mostly one; container.c opens each (a zip, or the stream of before PyTorch 1.6) and loads its pickles as data, by the list of harmless names in names.c;
  * walk.c goes through the values and names what is a tensor; tensor.c says where its bytes are. */
 #ifndef GGX_READER_PTH_H
 #define GGX_READER_PTH_H
@@ -9,6 +9,7 @@
 #include <ggx_sdk/inflate.h>
 #include <ggx_sdk/names.h>
 #include <ggx_sdk/pickle.h>
+#include <ggx_sdk/weight_map.h>
 
 #define PTH_MAX_PATH 4096u /* bytes of a dotted name */
 #define PTH_MAX_DEPTH 200u /* of values inside each other; a module inside a module takes four */
@@ -58,26 +59,49 @@ typedef struct pth_tensor {
     uint64_t shape[GGX_MAX_RANK];
     int64_t stride[GGX_MAX_RANK]; /* all 0: C order */
     uint32_t rank, flags;
+    uint32_t dropped;   /* 1: the index assigns the name to another file */
     uint32_t broadcast; /* 1: all elements are the one at `first` */
     uint32_t big;       /* 1: the high byte first */
 } pth_tensor;
 
-typedef struct pth_reader {
+/* One file of a checkpoint. */
+typedef struct pth_file {
     const ggx_host *host;
     const ggx_source *source;
     uint64_t size; /* bytes of the file */
     ggx_zip zip;   /* count 0: the older stream */
+    uint32_t member;
     uint32_t big, is_zip;
     pth_part parts[2]; /* data.pkl and, of TorchScript, constants.pkl */
-    uint32_t part_count, reserved;
+    uint32_t part_count;
     pth_storage *storages; /* older stream, sorted by key */
     uint64_t storage_count;
-    ggx_str member; /* the entry of the outer zip that is the checkpoint, "" for none */
-    ggx_str select; /* only what lies below this name, "" for all */
+    ggx_str inner;   /* the entry of the outer zip that is the checkpoint, "" for none */
+    ggx_str select;  /* only what lies below this name, "" for all */
+    ggx_names *keys; /* of all shards; NULL when there is one file */
     pth_tensor *tensors;
     uint64_t tensor_count, tensor_room;
     ggx_inflate_pool pool;
+} pth_file;
+
+typedef struct pth_reader {
+    const ggx_host *host;
+    const ggx_source *source;
+    pth_file *files;
+    uint32_t file_count;
+    uint32_t reserved;
+    ggx_weight_map map; /* count 0: there is no index */
+    ggx_names keys;
 } pth_reader;
+
+/* shards.c: how far the beginning of a file, or what a folder holds, is PyTorch's. */
+int32_t pth_probe(const ggx_probe *probe);
+
+/* shards.c: finds the files and gives them their members. */
+ggx_status pth_shards_find(pth_reader *r, ggx_error *error);
+
+/* shards.c: after all tensors are listed: every name in one file only, and where the index says. */
+ggx_status pth_shards_check(pth_reader *r, ggx_error *error);
 
 /* names.c: the role of a global (a ggx_pickle.role), the types, and their rows. */
 int64_t pth_name_role(void *context, ggx_str module, ggx_str name);
@@ -86,14 +110,14 @@ const pth_dtype *pth_dtype_of_global(ggx_str global);
 int pth_storage_is_untyped(ggx_str global);
 
 /* container.c: opens the file and fills `parts` and the storages. */
-ggx_status pth_container_open(pth_reader *r, ggx_error *error);
-const pth_storage *pth_storage_find(const pth_reader *r, ggx_str key);
+ggx_status pth_container_open(pth_file *r, ggx_error *error);
+const pth_storage *pth_storage_find(const pth_file *r, ggx_str key);
 
 /* tensor.c: 1 in *found when the value is a tensor, which `out` then describes (but for its name). `path` is for messages. */
-ggx_status pth_tensor_resolve(pth_reader *r, const pth_part *part, const ggx_pickle_value *v, ggx_str path,
+ggx_status pth_tensor_resolve(pth_file *r, const pth_part *part, const ggx_pickle_value *v, ggx_str path,
                               pth_tensor *out, int *found, ggx_error *error);
 
 /* walk.c: walks all parts. Without a sink: fills r->tensors. With it: pushes the scalars among them as key/values. */
-ggx_status pth_walk(pth_reader *r, const ggx_sink *sink, ggx_error *error);
+ggx_status pth_walk(pth_file *r, const ggx_sink *sink, ggx_error *error);
 
 #endif

@@ -15,7 +15,7 @@ static GGX_PRINTF(5, 6) ggx_status
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return ggx_fail_at(error, status, 0, GGX_NO_OFFSET, "tensor '%.*s' (byte %llu of its pickle): %s",
+    return ggx_fail_at(error, status, GGX_NO_MEMBER, GGX_NO_OFFSET, "tensor '%.*s' (byte %llu of its pickle): %s",
                        GGX_STR_ARGS(path), (unsigned long long)at->offset, text);
 }
 
@@ -72,7 +72,7 @@ static ggx_status parse_id(const ggx_pickle_value *v, ggx_str path, storage_id *
     return GGX_OK;
 }
 
-static ggx_status find_bytes(const pth_reader *r, const pth_part *part, const ggx_pickle_value *v, const storage_id *id,
+static ggx_status find_bytes(const pth_file *r, const pth_part *part, const ggx_pickle_value *v, const storage_id *id,
                              ggx_str path, pth_tensor *out, ggx_error *error)
 {
     char name[1024];
@@ -136,7 +136,7 @@ static ggx_status place_elements(const ggx_pickle_value *v, const ggx_pickle_val
     return GGX_OK;
 }
 
-static ggx_status rebuild(const pth_reader *r, const pth_part *part, const ggx_pickle_value *v,
+static ggx_status rebuild(const pth_file *r, const pth_part *part, const ggx_pickle_value *v,
                           const ggx_pickle_value *args, int64_t role, ggx_str path, pth_tensor *out, ggx_error *error)
 {
     const ggx_pickle_value *sizes = sizes_of(args, 2), *strides = sizes_of(args, 3),
@@ -164,7 +164,7 @@ static ggx_status rebuild(const pth_reader *r, const pth_part *part, const ggx_p
     return GGX_OK;
 }
 
-ggx_status pth_tensor_resolve(pth_reader *r, const pth_part *part, const ggx_pickle_value *v, ggx_str path,
+ggx_status pth_tensor_resolve(pth_file *r, const pth_part *part, const ggx_pickle_value *v, ggx_str path,
                               pth_tensor *out, int *found, ggx_error *error)
 {
     *found = 0;

@@ -8,7 +8,7 @@
 #include <ggx_sdk/error.h>
 
 typedef struct walker {
-    pth_reader *r;
+    pth_file *r;
     const pth_part *part;
     const ggx_sink *sink;
     ggx_error *error;
@@ -30,8 +30,9 @@ static ggx_str path_of(const walker *w)
 
 static ggx_status refuse(const walker *w, const ggx_pickle_value *v, const char *what)
 {
-    return ggx_fail_at(w->error, GGX_E_MALFORMED, 0, GGX_NO_OFFSET, "at '%.*s' (byte %llu of the pickle): %s",
-                       GGX_STR_ARGS(path_of(w)), (unsigned long long)v->offset, what);
+    return ggx_fail_at(w->error, GGX_E_MALFORMED, w->r->member, GGX_NO_OFFSET,
+                       "at '%.*s' (byte %llu of the pickle): %s", GGX_STR_ARGS(path_of(w)),
+                       (unsigned long long)v->offset, what);
 }
 
 /* ---- names ----------------------------------------------------------------------------------------------------------------- */
@@ -72,7 +73,7 @@ static ggx_status walk_numbered(walker *w, int64_t number, ggx_pickle_value *v)
 
 static ggx_status add_tensor(walker *w, const ggx_pickle_value *v, pth_tensor *t)
 {
-    pth_reader *r = w->r;
+    pth_file *r = w->r;
     ggx_str name = selected(w);
     if (w->sink || !name.size) return GGX_OK;
     if (memchr(name.data, 0, (size_t)name.size)) return refuse(w, v, "a name has a NUL in it");
@@ -126,7 +127,9 @@ static ggx_status push_kv(walker *w, ggx_pickle_value *const *items, uint64_t co
     void *data = w->r->host->alloc(w->r->host, count * sizeof(ggx_str));
     if (!data) return ggx_fail(w->error, GGX_E_NOMEM, "no memory for a list of %llu values", (unsigned long long)count);
     for (uint64_t i = 0; i < count; i++) store_scalar(items[i], data, i);
-    ggx_status status = ggx_names_add(&w->names, kv.key, "key", NULL, w->error);
+    ggx_names *keys = w->r->keys ? w->r->keys : &w->names;
+    ggx_status status = ggx_names_add(keys, kv.key, "key", NULL, w->error);
+    if (status == GGX_E_MALFORMED && w->r->keys) return GGX_OK; /* shards repeat what is no tensor: the first counts */
     if (status != GGX_OK) return status;
     kv.struct_size = sizeof kv;
     kv.elem_type = scalar_type(items[0]);
@@ -216,6 +219,7 @@ static ggx_status walk(walker *w, ggx_pickle_value *v)
         return ggx_fail(w->error, GGX_E_CANCELED, "stopped while listing tensors");
     memset(&t, 0, sizeof t);
     ggx_status status = pth_tensor_resolve(w->r, w->part, v, path_of(w), &t, &found, w->error);
+    if (status != GGX_OK && w->error && w->error->member == GGX_NO_MEMBER) w->error->member = w->r->member;
     if (status != GGX_OK) return status;
     if (found) return add_tensor(w, v, &t);
     w->depth++;
@@ -231,7 +235,7 @@ static ggx_status walk(walker *w, ggx_pickle_value *v)
     return status;
 }
 
-ggx_status pth_walk(pth_reader *r, const ggx_sink *sink, ggx_error *error)
+ggx_status pth_walk(pth_file *r, const ggx_sink *sink, ggx_error *error)
 {
     walker w;
     memset(&w, 0, offsetof(walker, path));

@@ -8,6 +8,7 @@
 #include <ggx/reader.h>
 #include <ggx_sdk/json.h>
 #include <ggx_sdk/names.h>
+#include <ggx_sdk/weight_map.h>
 
 #define ST_LENGTH_BYTES 8u
 #define ST_MAX_HEADER 100000000u /* MAX_HEADER_SIZE of the safetensors crate */
@@ -45,23 +46,14 @@ typedef struct st_file {
     uint64_t note_count;
 } st_file;
 
-/* One line of an index's weight_map. */
-typedef struct st_entry {
-    ggx_str name, file_name;
-    uint64_t place; /* byte offset in the index, for messages */
-    uint32_t file;  /* index into st_reader.files */
-    uint32_t found; /* 1: the file has the tensor */
-} st_entry;
-
 typedef struct st_reader {
     const ggx_host *host;
     const ggx_source *source;
     st_file *files;
     uint32_t file_count;
-    uint32_t index_member; /* the index, or GGX_NO_MEMBER */
-    ggx_names tensors;     /* names over all files */
-    st_entry *map;         /* weight_map sorted by name, NULL without an index */
-    uint64_t map_count;
+    uint32_t reserved;
+    ggx_names tensors;  /* names over all files */
+    ggx_weight_map map; /* count 0: there is no index */
 } st_reader;
 
 /* text.c: the text of a member from `offset` on: copied, so that it stays

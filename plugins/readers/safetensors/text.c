@@ -1,4 +1,4 @@
-/* text.c - the JSON text of a header or an index: had from the source, stepped through with offsets in the file, strings kept. */
+/* text.c - the JSON text of a header: had from the source, stepped through with offsets in the file, strings kept. */
 #include "safetensors.h"
 
 #include <ggx_sdk/error.h>
