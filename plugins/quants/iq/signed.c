@@ -4,15 +4,7 @@
 #include "../common/search.h"
 #include <float.h>
 
-/* A sub-block on its way. */
-typedef struct search {
-    const ggx_signed *type;
-    ggx_lattice *lattice;
-    const float *weights;
-    int dims, groups;
-    float x[32];     /* magnitudes; where parity forced a sign, one is negative */
-    float roots[32]; /* of the weights: the distance to a grid point counts less steeply than the error */
-} search;
+typedef ggx_signed_work search;
 
 static void split_signs(search *s, const float *x, uint8_t *signs)
 {
@@ -41,35 +33,6 @@ static void split_signs(search *s, const float *x, uint8_t *signs)
     }
 }
 
-/* Takes group k to the grid for a scale: its nearest levels if they are on the grid, else the near point that errs least. Returns
- * whether they were. */
-static int place_group(search *s, int k, float inverse, float scale, uint8_t *levels)
-{
-    const uint16_t *near;
-    const float *x = s->x + k * s->dims, *roots = s->roots + k * s->dims;
-    int32_t highest = (int32_t)s->type->grid->levels - 1;
-    levels += k * s->dims;
-    for (int i = 0; i < s->dims; i++)
-        levels[i] = (uint8_t)ggx_i32_clamp(ggx_i32_round(0.5f * (inverse * x[i] - 1)), 0, highest);
-    if (ggx_lattice_find(s->lattice, levels, &near) >= 0) return 1;
-    float least = FLT_MAX;
-    const uint8_t *best = s->lattice->points[near[1]]; /* when all errors are infinite or NaN */
-    for (int n = 1; n <= near[0]; n++) {
-        const uint8_t *point = s->lattice->points[near[n]];
-        float error = 0;
-        for (int i = 0; i < s->dims; i++) {
-            float d = scale * (float)(2 * point[i] + 1) - x[i];
-            error += roots[i] * d * d;
-        }
-        if (error < least) {
-            least = error;
-            best = point;
-        }
-    }
-    memcpy(levels, best, (size_t)s->dims);
-    return 0;
-}
-
 /* The two sums of which the best scale for these levels is the quotient. */
 static void sum_levels(const search *s, const uint8_t *levels, float *sum_xq, float *sum_q2)
 {
@@ -90,7 +53,7 @@ static float try_scales(search *s, float scale, float divisor, uint8_t *levels, 
     for (int step = -s->type->reach; step <= s->type->reach; step++) {
         uint8_t tried[32] = {0}, on[8];
         float sum_xq, sum_q2, inverse = (highest + (float)step * s->type->step) / divisor;
-        for (int k = 0; k < s->groups; k++) on[k] = (uint8_t)place_group(s, k, inverse, 1 / inverse, tried);
+        for (int k = 0; k < s->groups; k++) on[k] = (uint8_t)ggx_signed_place(s, k, inverse, 1 / inverse, tried);
         sum_levels(s, tried, &sum_xq, &sum_q2);
         if (sum_q2 > 0 && sum_xq * sum_xq > best * sum_q2) {
             scale = sum_xq / sum_q2;
@@ -110,7 +73,7 @@ static float refit(search *s, float scale, uint8_t *levels, const uint8_t *on_gr
     for (int k = 0; k < s->groups; k++) off |= !on_grid[k];
     if (!off || !(scale > 0)) return scale;
     for (int k = 0; k < s->groups; k++)
-        if (s->type->refit != GGX_REFIT_OFF || !on_grid[k]) place_group(s, k, 1 / scale, scale, levels);
+        if (s->type->refit != GGX_REFIT_OFF || !on_grid[k]) ggx_signed_place(s, k, 1 / scale, scale, levels);
     sum_levels(s, levels, &sum_xq, &sum_q2);
     return sum_q2 > 0 ? sum_xq / sum_q2 : scale;
 }

@@ -28,6 +28,20 @@ typedef struct ggx_signed_sub {
     uint8_t signs[4];  /* of each eight elements: set bits are minus; with `parity`, seven bits */
 } ggx_signed_sub;
 
+/* A sub-block on its way. */
+typedef struct ggx_signed_work {
+    const ggx_signed *type;
+    ggx_lattice *lattice;
+    const float *weights;
+    int dims, groups;
+    float x[32];     /* magnitudes; where parity forced a sign, one is negative */
+    float roots[32]; /* of the weights: the distance to a grid point counts less steeply than the error */
+} ggx_signed_work;
+
+/* Takes group k to the grid for a scale: its nearest levels if they are on the grid, else the near point that errs least. Returns
+ * whether they were. Most of the time goes here: kernels bring their own. [pure but for the lattice's memory] */
+int ggx_signed_place(const ggx_signed_work *s, int k, float inverse, float scale, uint8_t *levels);
+
 /* x and weights have type->sub elements. [pure but for the lattice's memory] */
 void ggx_signed_search(const ggx_signed *type, ggx_lattice *lattice, const float *x, const float *weights,
                        ggx_signed_sub *out);

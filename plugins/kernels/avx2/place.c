@@ -1,0 +1,104 @@
+/* kernels/avx2/place.c - for iq2 and iq3: a group of magnitudes to the grid, eight near points at a time. What an element adds to a
+ * point's error depends on its level there alone, so the few terms there can be are made once, and each point looks its own up. */
+#include "../../quants/iq/signed.h"
+#include "bytes.h"
+#include <float.h>
+#include <string.h>
+
+/* As ggx_i32_round, then clamped. */
+static inline __m256i round_levels(__m256 x, int highest)
+{
+    __m256 sum = _mm256_add_ps(x, _mm256_set1_ps(12582912.0f));
+    __m256i v = _mm256_and_si256(_mm256_castps_si256(sum), _mm256_set1_epi32(0x007fffff));
+    v = _mm256_sub_epi32(v, _mm256_set1_epi32(0x00400000));
+    return _mm256_min_epi32(_mm256_max_epi32(v, _mm256_setzero_si256()), _mm256_set1_epi32(highest));
+}
+
+/* The number of the group among all groups of levels, as the lattice counts them. */
+static inline uint32_t number_group(__m256i levels, int dims)
+{
+    const __m128i threes = _mm_setr_epi16(2187, 729, 243, 81, 27, 9, 3, 1);
+    const __m128i eights = _mm_setr_epi16(512, 64, 8, 1, 0, 0, 0, 0);
+    __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(levels), _mm256_extracti128_si256(levels, 1));
+    __m128i sum = _mm_madd_epi16(words, dims == 8 ? threes : eights);
+    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
+    return (uint32_t)_mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1)));
+}
+
+/* Codes of eight points of a list, the last one again beyond its end. */
+static inline __m256i load_codes(const ggx_grid *grid, const uint16_t *near, int left)
+{
+    uint16_t codes[8];
+    for (int i = 0; i < 8; i++) codes[i] = grid->codes[near[i < left ? i : left - 1]];
+    return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)codes));
+}
+
+/* Place in the list of the least of the errors kept in eight columns, the first of equal ones. */
+static inline int find_least(__m256 errors, __m256i places)
+{
+    __m256 least = _mm256_min_ps(errors, _mm256_permute2f128_ps(errors, errors, 1));
+    least = _mm256_min_ps(least, _mm256_permute_ps(least, 0x4e));
+    least = _mm256_min_ps(least, _mm256_permute_ps(least, 0xb1));
+    __m256i equal = _mm256_castps_si256(_mm256_cmp_ps(errors, least, _CMP_EQ_OQ));
+    places = _mm256_blendv_epi8(_mm256_set1_epi32(INT32_MAX), places, equal);
+    __m128i first = _mm_min_epi32(_mm256_castsi256_si128(places), _mm256_extracti128_si256(places, 1));
+    first = _mm_min_epi32(first, _mm_shuffle_epi32(first, 0x4e));
+    return _mm_cvtsi128_si32(_mm_min_epi32(first, _mm_shuffle_epi32(first, 0xb1)));
+}
+
+/* `dims` and the bits of a level are constants here: 8 and 2, or 4 and 3. A level's index into its eight terms is the low three bits,
+ * so with two bits the terms are there twice. */
+static inline int pick_point(const ggx_grid *grid, const uint16_t *near, const float *x, const float *roots,
+                             float scale, int dims)
+{
+    const __m256 odd = dims == 8 ? _mm256_setr_ps(1, 3, 5, 7, 1, 3, 5, 7) : _mm256_setr_ps(1, 3, 5, 7, 9, 11, 13, 15);
+    const int bits = dims == 8 ? 2 : 3;
+    __m256 terms[8], scaled = _mm256_mul_ps(_mm256_set1_ps(scale), odd), least = _mm256_set1_ps(FLT_MAX);
+    __m256i places = _mm256_setzero_si256(), here = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    for (int i = 0; i < dims; i++) {
+        __m256 d = _mm256_sub_ps(scaled, _mm256_broadcast_ss(&x[i]));
+        terms[i] = _mm256_mul_ps(_mm256_mul_ps(_mm256_broadcast_ss(&roots[i]), d), d);
+    }
+    int count = near[0];
+    for (int n = 0; n < count; n += 8, here = _mm256_add_epi32(here, _mm256_set1_epi32(8))) {
+        __m256i codes = load_codes(grid, near + 1 + n, count - n);
+        __m256 error = _mm256_setzero_ps();
+        for (int i = 0; i < dims; i++)
+            error = _mm256_add_ps(error, _mm256_permutevar8x32_ps(terms[i], _mm256_srli_epi32(codes, i * bits)));
+        /* points again beyond the end err no less than they did before */
+        __m256 wins = _mm256_cmp_ps(error, least, _CMP_LT_OQ);
+        wins = _mm256_and_ps(wins, _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(count), here)));
+        least = _mm256_blendv_ps(least, error, wins);
+        places = _mm256_blendv_epi8(places, here, _mm256_castps_si256(wins));
+    }
+    return near[1 + find_least(least, places)];
+}
+
+static inline int place(const ggx_signed_work *s, const float *x, const float *roots, float inverse, float scale,
+                        uint8_t *levels, int dims)
+{
+    __m256 v = dims == 8 ? _mm256_loadu_ps(x) : _mm256_castps128_ps256(_mm_loadu_ps(x));
+    v = _mm256_sub_ps(_mm256_mul_ps(_mm256_set1_ps(inverse), v), _mm256_set1_ps(1));
+    __m256i l = round_levels(_mm256_mul_ps(_mm256_set1_ps(0.5f), v), (int)s->type->grid->levels - 1);
+    __m256i bytes = narrow(l, l, l, l);
+    if (dims == 8)
+        _mm_storel_epi64((__m128i *)(void *)levels, _mm256_castsi256_si128(bytes));
+    else
+        _mm_storeu_si32(levels, _mm256_castsi256_si128(bytes));
+    int32_t entry = s->lattice->entries[number_group(l, dims)];
+    const uint16_t *near;
+    if (entry >= 0) return 1;
+    if (entry == -1)
+        (void)ggx_lattice_find(s->lattice, levels, &near);
+    else
+        near = s->lattice->lists + (-2 - entry);
+    memcpy(levels, s->lattice->points[pick_point(s->type->grid, near, x, roots, scale, dims)], (size_t)dims);
+    return 0;
+}
+
+int ggx_signed_place(const ggx_signed_work *s, int k, float inverse, float scale, uint8_t *levels)
+{
+    int at = k * s->dims;
+    if (s->dims == 8) return place(s, s->x + at, s->roots + at, inverse, scale, levels + at, 8);
+    return place(s, s->x + at, s->roots + at, inverse, scale, levels + at, 4);
+}
