@@ -18,7 +18,7 @@
 #define MAX_KERNELS 256
 #define MAX_ELEMS (40u * 256u)
 #define MAX_BYTES (MAX_ELEMS * 8u)
-#define SEEDS 6u
+#define SEEDS 2u
 
 typedef struct subject {
     const char *plugin;

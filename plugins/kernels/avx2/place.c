@@ -2,8 +2,8 @@
  * point's error depends on its level there alone, so the few terms there can be are made once, and each point looks its own up. */
 #include "../../quants/iq/signed.h"
 #include "bytes.h"
+#include "lattice.h"
 #include <float.h>
-#include <string.h>
 
 /* As ggx_i32_round, then clamped. */
 static inline __m256i round_levels(__m256 x, int highest)
@@ -25,14 +25,6 @@ static inline uint32_t number_group(__m256i levels, int dims)
     return (uint32_t)_mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1)));
 }
 
-/* Codes of eight points of a list, the last one again beyond its end. */
-static inline __m256i load_codes(const ggx_grid *grid, const uint16_t *near, int left)
-{
-    uint16_t codes[8];
-    for (int i = 0; i < 8; i++) codes[i] = grid->codes[near[i < left ? i : left - 1]];
-    return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)codes));
-}
-
 /* Place in the list of the least of the errors kept in eight columns, the first of equal ones. */
 static inline int find_least(__m256 errors, __m256i places)
 {
@@ -48,8 +40,7 @@ static inline int find_least(__m256 errors, __m256i places)
 
 /* `dims` and the bits of a level are constants here: 8 and 2, or 4 and 3. A level's index into its eight terms is the low three bits,
  * so with two bits the terms are there twice. */
-static inline int pick_point(const ggx_grid *grid, const uint16_t *near, const float *x, const float *roots,
-                             float scale, int dims)
+static inline uint16_t pick_point(const uint16_t *near, const float *x, const float *roots, float scale, int dims)
 {
     const __m256 odd = dims == 8 ? _mm256_setr_ps(1, 3, 5, 7, 1, 3, 5, 7) : _mm256_setr_ps(1, 3, 5, 7, 9, 11, 13, 15);
     const int bits = dims == 8 ? 2 : 3;
@@ -61,11 +52,10 @@ static inline int pick_point(const ggx_grid *grid, const uint16_t *near, const f
     }
     int count = near[0];
     for (int n = 0; n < count; n += 8, here = _mm256_add_epi32(here, _mm256_set1_epi32(8))) {
-        __m256i codes = load_codes(grid, near + 1 + n, count - n);
+        __m256i codes = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(near + 1 + n)));
         __m256 error = _mm256_setzero_ps();
         for (int i = 0; i < dims; i++)
             error = _mm256_add_ps(error, _mm256_permutevar8x32_ps(terms[i], _mm256_srli_epi32(codes, i * bits)));
-        /* points again beyond the end err no less than they did before */
         __m256 wins = _mm256_cmp_ps(error, least, _CMP_LT_OQ);
         wins = _mm256_and_ps(wins, _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(count), here)));
         least = _mm256_blendv_ps(least, error, wins);
@@ -74,25 +64,39 @@ static inline int pick_point(const ggx_grid *grid, const uint16_t *near, const f
     return near[1 + find_least(least, places)];
 }
 
+static inline __m256i unpack_code(uint16_t code, int dims)
+{
+    const __m256i shifts =
+        dims == 8 ? _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14) : _mm256_setr_epi32(0, 3, 6, 9, 12, 12, 12, 12);
+    return _mm256_and_si256(_mm256_srlv_epi32(_mm256_set1_epi32(code), shifts), _mm256_set1_epi32(dims == 8 ? 3 : 7));
+}
+
+static inline void put_levels(uint8_t *to, __m256i levels, int dims)
+{
+    __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(levels), _mm256_extracti128_si256(levels, 1));
+    __m128i bytes = _mm_packus_epi16(words, words);
+    if (dims == 8)
+        _mm_storel_epi64((__m128i *)(void *)to, bytes);
+    else
+        _mm_storeu_si32(to, bytes);
+}
+
 static inline int place(const ggx_signed_work *s, const float *x, const float *roots, float inverse, float scale,
                         uint8_t *levels, int dims)
 {
     __m256 v = dims == 8 ? _mm256_loadu_ps(x) : _mm256_castps128_ps256(_mm_loadu_ps(x));
     v = _mm256_sub_ps(_mm256_mul_ps(_mm256_set1_ps(inverse), v), _mm256_set1_ps(1));
     __m256i l = round_levels(_mm256_mul_ps(_mm256_set1_ps(0.5f), v), (int)s->type->grid->levels - 1);
-    __m256i bytes = narrow(l, l, l, l);
-    if (dims == 8)
-        _mm_storel_epi64((__m128i *)(void *)levels, _mm256_castsi256_si128(bytes));
-    else
-        _mm_storeu_si32(levels, _mm256_castsi256_si128(bytes));
-    int32_t entry = s->lattice->entries[number_group(l, dims)];
+    put_levels(levels, l, dims);
+    const code_lattice *lattice = (const code_lattice *)(const void *)s->lattice;
+    int32_t entry = lattice->entries[number_group(l, dims)];
     const uint16_t *near;
     if (entry >= 0) return 1;
     if (entry == -1)
         (void)ggx_lattice_find(s->lattice, levels, &near);
     else
-        near = s->lattice->lists + (-2 - entry);
-    memcpy(levels, s->lattice->points[pick_point(s->type->grid, near, x, roots, scale, dims)], (size_t)dims);
+        near = lattice->lists + (-2 - entry);
+    put_levels(levels, unpack_code(pick_point(near, x, roots, scale, dims), dims), dims);
     return 0;
 }
 
