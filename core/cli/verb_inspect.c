@@ -126,7 +126,7 @@ static ggx_status json_tensor(const inspection *in, uint64_t i)
         ggx_text_format(out, ", \"member\": %u, \"offset\": %llu", t->member, (unsigned long long)t->offset);
     ggx_text_format(out, ", \"nbytes\": %llu", (unsigned long long)t->nbytes);
     if (!is_c_order(t)) json_list(out, "stride", (const uint64_t *)t->stride, t->rank); /* strides are never negative */
-    if (t->byte_order == GGX_BIG_ENDIAN) ggx_text_format(out, ", \"byte_order\": \"big\"");
+    if (t->byte_order != GGX_LITTLE_ENDIAN) ggx_text_format(out, ", \"byte_order\": \"big\"");
     if (t->storage_id) ggx_text_format(out, ", \"storage\": %llu", (unsigned long long)t->storage_id);
     if (t->flags & GGX_TENSOR_AUXILIARY) ggx_text_format(out, ", \"auxiliary\": true");
     if (in->cli->arguments.stats) {
@@ -136,6 +136,25 @@ static ggx_status json_tensor(const inspection *in, uint64_t i)
         json_statistics(&s, out);
     }
     ggx_text_format(out, "}");
+    return GGX_OK;
+}
+
+/* --- readers ------------------------------------------------------------------------------------------------------------------- */
+
+#define SCORES 32
+
+/* What every reader that knows something of the source thinks of it, best first. */
+static ggx_status json_scores(const inspection *in)
+{
+    const ggx_checkpoint *c = in->checkpoint;
+    ggx_probe_result results[SCORES];
+    in->error->text[0] = 0;
+    uint32_t n = ggx_checkpoint_probe(c->registry, c->source, results, SCORES, in->error);
+    if (!n && in->error->text[0]) return in->error->status;
+    ggx_text_format(in->out, ",\n  \"probe\": {");
+    for (uint32_t i = 0; i < n; i++)
+        ggx_text_format(in->out, "%s\"%s\": %d", i ? ", " : "", results[i].reader, results[i].score);
+    ggx_text_format(in->out, "}");
     return GGX_OK;
 }
 
@@ -151,7 +170,10 @@ static ggx_status print_json(const inspection *in)
 {
     const ggx_checkpoint *c = in->checkpoint;
     ggx_text *out = in->out;
-    ggx_text_format(out, "{\n  \"reader\": \"%s\",\n  \"members\": [", c->reader_name);
+    ggx_text_format(out, "{\n  \"reader\": \"%s\"", c->reader_name);
+    ggx_status scored = json_scores(in);
+    if (scored != GGX_OK) return scored;
+    ggx_text_format(out, ",\n  \"members\": [");
     for (uint32_t i = 0, n = c->source->count(c->source); i < n; i++) {
         ggx_member member = {.struct_size = sizeof member};
         ggx_status status = c->source->member(c->source, i, &member, in->error);
