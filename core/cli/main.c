@@ -28,7 +28,7 @@ static const verb verbs[] = {
 };
 #define VERBS (sizeof verbs / sizeof verbs[0])
 
-static volatile int32_t canceled; /* the signal handler's */
+static atomic_int canceled; /* the signal handler's */
 
 static void cancel(int signal_number)
 {

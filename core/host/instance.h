@@ -7,11 +7,11 @@
 #include <ggx/options.h>
 #include <ggx/source.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* What the instance's calls reach: shared by all instances of a run. All may be NULL. */
 typedef struct ggx_run {
-    const volatile int32_t
-        *canceled; /* set by a signal handler: int32_t is written whole on every platform ggx builds for */
+    atomic_int *canceled; /* set by a signal handler, read by every worker */
     void (*log)(void *context, int32_t level, const char *text);
     void (*progress)(void *context, uint64_t done, uint64_t total);
     void *context;

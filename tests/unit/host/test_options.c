@@ -112,7 +112,7 @@ static void the_run_is_reached(void **unused)
 {
     (void)unused;
     char heard[64] = "";
-    volatile int32_t canceled = 0;
+    atomic_int canceled = 0;
     ggx_run run = {.canceled = &canceled, .log = hear, .context = heard};
     ggx_instance instance;
     assert_int_equal(ggx_instance_open(&instance, &run, 1000, 0, &error), GGX_OK);
