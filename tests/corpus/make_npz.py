@@ -36,6 +36,32 @@ put("npy_empty", npy(shape="(0, 9)", data=b""))
 put("npy_cut", npy(data=bytes(23)))
 put("npy_huge", npy(shape="(4294967296, 4294967296, 4294967296)"))
 put("npy_object", npy(descr="'|O'"))
+RECONSTRUCT = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85U\1b\x87R"
+
+
+def array(kind, data, shape=b"K\2K\3\x86"):
+    dtype = b"cnumpy\ndtype\nU" + bytes((len(kind),)) + kind + b"K\0K\1\x87R(K\3U\1<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"
+    return RECONSTRUCT + b"(K\1" + shape + dtype + b"\x89" + data + b"tb"
+
+
+def text(value):
+    return b"X" + struct.pack("<I", len(value)) + value.encode()
+
+
+ARRAY = array(b"f4", b"U\x18" + bytes(range(24)))
+
+
+def objects(body, shape="()"):
+    return npy("'|O'", shape=shape, data=b"\x80\2" + array(b"O8", b"]" + body + b"a", b")") + b".")
+
+
+put("npy_dict", objects(b"}(" + text("a") + ARRAY + text("b") + b"}" + text("c") + ARRAY + b"s" + text("n") + b"K\5u"))
+put("npy_dict_short", objects(b"}" + text("a") + array(b"f4", b"U\x17" + bytes(23)) + b"s"))
+put("npy_dict_call", objects(b"cos\nsystem\nU\4true\x85R"))
+put("npy_dict_cycle", objects(b"}q\1" + text("a") + b"h\1s"))
+put("npy_dict_overflow", objects(array(b"f4", b"U\0", b"\x8a\x08" + struct.pack("<q", 1 << 62) + b"K\5\x86")))
+put("npy_dict_words", objects(b"]" + text("a") + b"a"))
+put("npz_dict", npz(zipfile.ZIP_DEFLATED, a=npy(), d=objects(b"}" + text("a") + ARRAY + b"s"), w=npy(descr="'<U3'", shape="(2,)")))
 put("npy_records", npy(descr="[('a', '<f4')]"))
 put("npy_text", npy(descr="'<U3'"))
 put("npy_no_shape", npy(header="{'descr': '<f4', 'fortran_order': False}"))

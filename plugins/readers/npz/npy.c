@@ -63,6 +63,22 @@ static ggx_status take_string(parse *p, ggx_str *out)
     return GGX_OK;
 }
 
+int npy_dtype_find(ggx_str descr, npy_array *out)
+{
+    for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++) {
+        if (descr.size != strlen(dtypes[i].descr) || memcmp(descr.data, dtypes[i].descr, (size_t)descr.size) != 0)
+            continue;
+        out->kind = NPY_NUMBERS;
+        out->type = ggx_type_make(dtypes[i].type, 1, dtypes[i].bytes);
+        out->swap = dtypes[i].unit;
+        return 1;
+    }
+    if (!descr.size || !memchr("OUSaMm", descr.data[0], 6)) return 0;
+    out->kind = descr.data[0] == 'O' ? NPY_OBJECTS : NPY_WORDS;
+    out->type = ggx_type_make("u8", 1, 1);
+    return 1;
+}
+
 static ggx_status take_descr(parse *p, npy_array *a)
 {
     ggx_str s;
@@ -77,14 +93,7 @@ static ggx_status take_descr(parse *p, npy_array *a)
         s.data++;
         s.size--;
     }
-    for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++) {
-        if (s.size != strlen(dtypes[i].descr) || memcmp(s.data, dtypes[i].descr, (size_t)s.size) != 0) continue;
-        a->type = ggx_type_make(dtypes[i].type, 1, dtypes[i].bytes);
-        a->swap = dtypes[i].unit;
-    }
-    if (a->type.block_bytes) return take_string(p, &s);
-    if (s.size && s.data[0] == 'O')
-        return refuse(p, GGX_E_UNSUPPORTED, "it holds Python objects, which are not read; save plain arrays");
+    if (npy_dtype_find(s, a)) return take_string(p, &s);
     if (s.size && s.data[0] == 'V')
         return refuse(p, GGX_E_UNSUPPORTED,
                       "its elements are bytes without a type (bfloat16 saved by jax looks so); save it as float32");
