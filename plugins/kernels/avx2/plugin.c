@@ -16,9 +16,9 @@ static const char *const cpu[] = {"avx2", "f16c", NULL};
 /* Portable C around the search for a grid point that place.c has. */
 #define PLACED(type) GGX_KERNELS(type, RANK, ggx_quantize_##type, ggx_dequantize_##type)
 static const ggx_kernels kernels[] = {
-    OWN(f16),       OWN(bf16),     OWN(q4_0),       OWN(q4_1),     OWN(q5_0),    OWN(q5_1),     OWN(q8_0),
-    LANED(q2_k),    LANED(q3_k),   LANED(q4_k),     LANED(q5_k),   LANED(q6_k),  MIXED(iq4_nl), MIXED(iq4_xs),
-    OWN(mxfp4),     OWN(nvfp4),    WRITES(tq1_0),   WRITES(tq2_0), WRITES(q1_0), WRITES(q2_0),  PLACED(iq2_xxs),
+    OWN(f16),       OWN(bf16),     OWN(q4_0),       OWN(q4_1),     OWN(q5_0),   OWN(q5_1),     OWN(q8_0),
+    LANED(q2_k),    LANED(q3_k),   LANED(q4_k),     LANED(q5_k),   LANED(q6_k), MIXED(iq4_nl), MIXED(iq4_xs),
+    OWN(mxfp4),     OWN(nvfp4),    WRITES(tq1_0),   OWN(tq2_0),    OWN(q1_0),   OWN(q2_0),     PLACED(iq2_xxs),
     PLACED(iq2_xs), PLACED(iq2_s), PLACED(iq3_xxs), PLACED(iq3_s),
 };
 

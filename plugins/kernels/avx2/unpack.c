@@ -1,6 +1,7 @@
-/* kernels/avx2/unpack.c - blocks of 32 and 64 to floats. */
+/* kernels/avx2/unpack.c - blocks to floats. */
 #include "../../quants/fp4/scales.h"
 #include "../../quants/legacy/blocks.h"
+#include "../../quants/low/blocks.h"
 #include "avx2.h"
 #include "bytes.h"
 
@@ -79,5 +80,54 @@ void ggx_dequantize_nvfp4_avx2(const void *in, float *out, uint64_t elems) GGX_N
                 __m256 d = _mm256_set1_ps(decode_e4m3_half(from->d[s + i / SUB_NV]));
                 _mm256_storeu_ps(out + s * SUB_NV + i, _mm256_mul_ps(_mm256_loadu_ps(floats + i), d));
             }
+        }
+}
+
+#define TERNARY 256
+
+typedef struct block_tq2_0 {
+    uint8_t qs[TERNARY / 4]; /* two bits an element, every 32nd in a byte */
+    uint8_t d[2];            /* f16 scale */
+} block_tq2_0;
+GGX_STATIC_ASSERT(sizeof(block_tq2_0) == 66, "tq2_0: 66 bytes for 256 elements");
+
+void ggx_dequantize_tq2_0_avx2(const void *in, float *out, uint64_t elems) GGX_NOEXCEPT
+{
+    const block_tq2_0 *from = in;
+    for (uint64_t b = 0; b < elems / TERNARY; b++, from++)
+        for (int half = 0; half < 2; half++) {
+            __m256i bytes = load_bytes(from->qs + 32 * half);
+            for (int k = 0; k < 4; k++, bytes = _mm256_srli_epi16(bytes, 2), out += 32) {
+                __m256i levels = _mm256_and_si256(bytes, _mm256_set1_epi8(3));
+                put_floats(out, _mm256_add_epi8(levels, MINUS(1)), ggx_scale_get(from->d), -0.0f);
+            }
+        }
+}
+
+void ggx_dequantize_q1_0_avx2(const void *in, float *out, uint64_t elems) GGX_NOEXCEPT
+{
+    const __m256i bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    const block_q1_0 *from = in;
+    for (uint64_t b = 0; b < elems / BLOCK_Q1; b++, from++) {
+        __m256 d = _mm256_set1_ps(ggx_scale_get(from->d));
+        for (int i = 0; i < BLOCK_Q1 / 8; i++, out += 8) {
+            __m256i clear = _mm256_andnot_si256(_mm256_set1_epi32(from->qs[i]), bits);
+            __m256i minus = _mm256_slli_epi32(_mm256_cmpeq_epi32(clear, bits), 31);
+            _mm256_storeu_ps(out, _mm256_xor_ps(d, _mm256_castsi256_ps(minus)));
+        }
+    }
+}
+
+void ggx_dequantize_q2_0_avx2(const void *in, float *out, uint64_t elems) GGX_NOEXCEPT
+{
+    const block_q2_0 *from = in;
+    for (uint64_t b = 0; b < elems / BLOCK_Q2; b++, from++)
+        for (int i = 0; i < BLOCK_Q2 / 4; i += 8, out += 32) {
+            /* four elements of a byte to the low bits of four bytes */
+            __m256i v = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(from->qs + i)));
+            v = _mm256_or_si256(v, _mm256_slli_epi32(v, 6));
+            v = _mm256_or_si256(v, _mm256_slli_epi32(v, 12));
+            v = _mm256_and_si256(v, _mm256_set1_epi8(3));
+            put_floats(out, _mm256_add_epi8(v, MINUS(1)), ggx_scale_get(from->d), -0.0f);
         }
 }
