@@ -128,9 +128,9 @@ static ggx_status check_tensor(const ggx_checkpoint *c, ggx_tensor *t, ggx_error
                GGX_MAX_RANK);
     if (!type_valid(&t->type))
         REFUSE(GGX_E_PLUGIN, "tensor '%.*s': the reader gave an invalid element type", GGX_STR_ARGS(t->name));
-    if (t->byte_order > GGX_BIG_ENDIAN || t->access > GGX_ACCESS_SEQUENTIAL)
+    if (t->byte_order > GGX_BIG_ENDIAN_PAIRS || t->access > GGX_ACCESS_SEQUENTIAL)
         REFUSE(GGX_E_PLUGIN, "tensor '%.*s': the reader gave an unknown byte order or access", GGX_STR_ARGS(t->name));
-    if (t->byte_order == GGX_BIG_ENDIAN && t->type.block_elems > 1)
+    if (t->byte_order != GGX_LITTLE_ENDIAN && t->type.block_elems > 1)
         REFUSE(GGX_E_UNSUPPORTED, "tensor '%.*s' has big-endian %s blocks, which ggx does not swap",
                GGX_STR_ARGS(t->name), t->type.name);
     uint64_t elems, bytes;

@@ -90,7 +90,9 @@ static ggx_status read_linear(const job *j, uint64_t at, uint64_t count, uint8_t
         status = read_boxes(j, t, &box, 0, at, count, &end);
         if (t->access == GGX_ACCESS_SEQUENTIAL) pthread_mutex_unlock(j->g->sequential);
     }
-    if (status == GGX_OK && t->byte_order == GGX_BIG_ENDIAN) swap_bytes(out, count, (uint32_t)size);
+    const uint32_t numbers = t->byte_order == GGX_BIG_ENDIAN_PAIRS ? 2 : 1;
+    if (status == GGX_OK && t->byte_order != GGX_LITTLE_ENDIAN)
+        swap_bytes(out, count * numbers, (uint32_t)size / numbers);
     return status;
 }
 

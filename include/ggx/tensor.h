@@ -32,6 +32,7 @@ typedef struct ggx_box {
 
 #define GGX_LITTLE_ENDIAN 0
 #define GGX_BIG_ENDIAN 1
+#define GGX_BIG_ENDIAN_PAIRS 2 /* an element is two numbers (complex), each big-endian by itself */
 
 /* How the elements are had.
  *  RAW         they lie in a member as they are: the host reads the extent itself, `read` is never called.

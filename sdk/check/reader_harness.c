@@ -190,7 +190,7 @@ static const char *tensor_fault(const reader_harness *h, const ggx_tensor *t)
     if (t->rank > GGX_MAX_RANK) return "its rank is too high";
     if (!t->name.size || t->name.size > 65535 || memchr(t->name.data, 0, (size_t)t->name.size)) return "its name";
     if (!t->type.name[0] || t->type.name[15] || !t->type.block_elems || !t->type.block_bytes) return "its type";
-    if (t->byte_order > GGX_BIG_ENDIAN || t->access > GGX_ACCESS_SEQUENTIAL) return "its byte order or access";
+    if (t->byte_order > GGX_BIG_ENDIAN_PAIRS || t->access > GGX_ACCESS_SEQUENTIAL) return "its byte order or access";
     for (uint32_t i = t->rank; i < GGX_MAX_RANK; i++)
         if (t->shape[i] || t->stride[i]) return "an axis beyond its rank";
     if (!reach_bytes(t, &reach)) return "its shape overflows, or is not whole blocks";

@@ -15,7 +15,7 @@ GROUPS = [
     ("Option types", ["options.h"], r"GGX_OPTION_\w+", "What a plugin declares for `-O NAME=VALUE`."),
     ("Kinds of source", ["source.h"], r"GGX_SOURCE_\w+", "What the user named."),
     ("Probe scores", ["reader.h"], r"GGX_PROBE_\w+", "Any number from 0 to 100 may be answered; these are the customary ones."),
-    ("Byte orders", ["tensor.h"], r"GGX_(?:LITTLE|BIG)_ENDIAN", "Of a plain type's elements."),
+    ("Byte orders", ["tensor.h"], r"GGX_(?:LITTLE|BIG)_ENDIAN\w*", "Of a plain type's elements."),
     ("Access", ["tensor.h"], r"GGX_ACCESS_\w+", "How a tensor's elements are had."),
     ("Tensor flags", ["tensor.h"], r"GGX_TENSOR_\w+", "Bits."),
     ("Writer flags", ["writer.h"], r"GGX_WRITER_(?!ID)\w+", "Bits."),

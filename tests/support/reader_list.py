@@ -78,7 +78,7 @@ def read(program, *files, options=None, timeout=120, folder=None, source="f"):
         else:
             name = bytes.fromhex(line["tensor"]).decode()
             assert name not in listing.tensors, name
-            listing.tensors[name] = Tensor(name, line["type"], tuple(line["shape"]), "<>"[line["order"]], line["access"],
+            listing.tensors[name] = Tensor(name, line["type"], tuple(line["shape"]), "<>>"[line["order"]], line["access"],
                                            line["flags"], line["storage"], out[at:at + line["nbytes"]])
             at += line["nbytes"]
     return listing

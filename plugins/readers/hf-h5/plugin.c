@@ -4,6 +4,7 @@
 
 #include <ggx/plugin.h>
 #include <ggx_sdk/names.h>
+#include <ggx_sdk/weight_map.h>
 #include <ggx_sdk/zip.h>
 
 #define HEAD_WANT 1088u /* superblocks at 0, 512 and 1024 */
@@ -11,6 +12,14 @@
 #define MAX_TEXT (64u << 20) /* of a .keras archive's JSON */
 
 static const char weights_name[] = "model.weights.h5";
+
+/* Of a folder one file is read: transformers' name, or the only one. Its index of shards is of PyTorch's kind, and refused. */
+static const char *const file_ends[] = {".h5", ".hdf5", ".keras"};
+static const ggx_folder_names folder_names = {.index_end = ".h5.index.json",
+                                              .main_index = "tf_model.h5.index.json",
+                                              .main_file = "tf_model.h5",
+                                              .file_ends = file_ends,
+                                              .file_end_count = sizeof file_ends / sizeof file_ends[0]};
 
 typedef struct h5_reader {
     h5_file file;
@@ -28,19 +37,66 @@ static int holds(ggx_str s, const char *text)
     return 0;
 }
 
-static int32_t probe_h5(const ggx_probe *p) GGX_NOEXCEPT
+static int32_t judge_head(ggx_str head)
 {
     static const char signature[] = "\x89HDF\r\n\x1a\n";
-    if (p->kind != GGX_SOURCE_FILE) return GGX_PROBE_NO;
-    for (uint64_t at = 0; at + 16 <= p->head.size; at = at ? 2 * at : 512) {
-        const uint8_t *block = (const uint8_t *)p->head.data + at;
+    for (uint64_t at = 0; at + 16 <= head.size; at = at ? 2 * at : 512) {
+        const uint8_t *block = (const uint8_t *)head.data + at;
         if (memcmp(block, signature, 8) != 0) continue;
         uint8_t sizes = block[8] < 2 ? block[13] : block[9];
         return block[8] <= 3 && (sizes == 2 || sizes == 4 || sizes == 8) ? GGX_PROBE_PROVEN : GGX_PROBE_MAGIC;
     }
+    return GGX_PROBE_NO;
+}
+
+static int ends_with(ggx_str s, const char *end)
+{
+    size_t n = strlen(end);
+    return s.size > n && !memcmp(s.data + (s.size - n), end, n);
+}
+
+/* A model's folder. Where the hub keeps the same model as safetensors or PyTorch's too, transformers takes those first. */
+static int32_t judge_folder(const ggx_probe *p)
+{
+    static const char *const first[] = {".safetensors", ".safetensors.index.json", "pytorch_model.bin",
+                                        ".bin.index.json"};
+    int32_t best = GGX_PROBE_NO;
+    int others = 0;
+    for (uint32_t i = 0; i < p->sibling_count; i++) {
+        ggx_str name = p->siblings[i].name;
+        if (memchr(name.data, '/', (size_t)name.size)) continue;
+        for (size_t k = 0; k < sizeof first / sizeof first[0]; k++)
+            others |= ends_with(name, first[k]) ||
+                      (name.size == strlen(first[k]) && !memcmp(name.data, first[k], (size_t)name.size));
+        int32_t score = ggx_folder_is_file(&folder_names, name) ? judge_head(p->siblings[i].head) : GGX_PROBE_NO;
+        if (score > best) best = score;
+    }
+    return others && best > 30 ? 30 : best;
+}
+
+static int32_t probe_h5(const ggx_probe *p) GGX_NOEXCEPT
+{
+    if (p->kind != GGX_SOURCE_FILE) return judge_folder(p);
+    int32_t score = judge_head(p->head);
+    if (score) return score;
     if (p->head.size >= 4 && !memcmp(p->head.data, "PK\3\4", 4) && holds(p->tail, weights_name))
         return GGX_PROBE_PROVEN;
     return GGX_PROBE_NO;
+}
+
+static ggx_status find_in_folder(h5_reader *r, ggx_error *error)
+{
+    ggx_folder f;
+    ggx_status status = ggx_folder_look(r->file.source, &folder_names, &f, error);
+    if (status != GGX_OK) return status;
+    r->file.member = f.file;
+    if (f.index_count && !f.has_main_file)
+        return ggx_fail_at(error, GGX_E_UNSUPPORTED, f.index, 0,
+                           "HDF5 files in shards are not put together; name one of them");
+    if (f.has_main_file || f.file_count == 1) return GGX_OK;
+    return ggx_fail(error, f.file_count ? GGX_E_USAGE : GGX_E_NOTFOUND,
+                    "the folder holds %u HDF5 files at its top, none is tf_model.h5; name the one to read",
+                    f.file_count);
 }
 
 /* The stored entry of a .keras archive, or the whole file. */
@@ -50,15 +106,16 @@ static ggx_status find_file(h5_reader *r, uint64_t size, uint64_t *begin, uint64
     *begin = 0;
     *end = size;
     if (size < 4) return GGX_OK;
-    ggx_status status = r->file.source->read_at(r->file.source, 0, 0, magic, 4, error);
+    ggx_status status = r->file.source->read_at(r->file.source, r->file.member, 0, magic, 4, error);
     if (status != GGX_OK || memcmp(magic, "PK\3\4", 4) != 0) return status;
-    status = ggx_zip_open(&r->zip, r->file.host, r->file.source, 0, 0, size, error);
+    status = ggx_zip_open(&r->zip, r->file.host, r->file.source, r->file.member, 0, size, error);
     if (status != GGX_OK) return status;
     const ggx_zip_entry *e = ggx_zip_find(&r->zip, (ggx_str){weights_name, sizeof weights_name - 1});
     if (!e)
-        return ggx_fail_at(error, GGX_E_MALFORMED, 0, 0, "the archive holds no %s; it is no .keras file", weights_name);
+        return ggx_fail_at(error, GGX_E_MALFORMED, r->file.member, 0, "the archive holds no %s; it is no .keras file",
+                           weights_name);
     if (e->method != GGX_ZIP_STORED)
-        return ggx_fail_at(error, GGX_E_UNSUPPORTED, 0, e->header,
+        return ggx_fail_at(error, GGX_E_UNSUPPORTED, r->file.member, e->header,
                            "%s is packed in the archive; unzip it and name it instead", weights_name);
     *begin = e->data;
     *end = e->data + e->size;
@@ -76,9 +133,8 @@ static ggx_status open_h5(void *self, const ggx_host *host, const ggx_source *so
     member.struct_size = sizeof member;
     r->file.host = host;
     r->file.source = source;
-    if (source->kind != GGX_SOURCE_FILE)
-        return ggx_fail(error, GGX_E_UNSUPPORTED, "a folder cannot be read as HDF5; name the .h5 file in it");
-    ggx_status status = source->member(source, 0, &member, error);
+    ggx_status status = source->kind == GGX_SOURCE_FILE ? GGX_OK : find_in_folder(r, error);
+    if (status == GGX_OK) status = source->member(source, r->file.member, &member, error);
     if (status == GGX_OK) status = find_file(r, member.size, &begin, &end, error);
     if (status == GGX_OK) status = h5_file_open(&r->file, begin, end, error);
     if (status == GGX_OK) status = h5_entries_read(&r->file, &r->entries, &r->entry_count, error);
@@ -107,7 +163,7 @@ static ggx_status push_texts(h5_reader *r, push *p, ggx_error *error)
         if (!e || e->method != GGX_ZIP_STORED || e->size > MAX_TEXT) continue;
         char *bytes = r->file.host->alloc(r->file.host, e->size);
         if (!bytes) return ggx_fail(error, GGX_E_NOMEM, "%s does not fit into this reader's memory", names[i]);
-        ggx_status status = r->file.source->read_at(r->file.source, 0, e->data, bytes, e->size, error);
+        ggx_status status = r->file.source->read_at(r->file.source, r->file.member, e->data, bytes, e->size, error);
         text.data = bytes;
         text.size = e->size;
         ggx_kv kv = {sizeof kv, GGX_KV_STRING, GGX_KV_STRING, 0, key, 1, &text};
@@ -174,7 +230,7 @@ static ggx_status push_tensor(h5_reader *r, const ggx_sink *sink, const h5_entry
     if (status != GGX_OK) return status;
     t.rank = d->space.rank;
     t.type = d->type.type;
-    t.byte_order = d->type.big ? GGX_BIG_ENDIAN : GGX_LITTLE_ENDIAN;
+    t.byte_order = !d->type.big ? GGX_LITTLE_ENDIAN : t.type.name[0] == 'c' ? GGX_BIG_ENDIAN_PAIRS : GGX_BIG_ENDIAN;
     t.flags = e->flags;
     t.member = f->member;
     t.storage_id = d->object + 1;

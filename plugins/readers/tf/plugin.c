@@ -64,7 +64,7 @@ static ggx_status push_tensor(const tf_reader *r, uint64_t number, const ggx_sin
     t.nbytes = in_file ? piece->size : 0;
     t.cookie = number;
     if (from->access == GGX_ACCESS_RAW)
-        t.byte_order = r->big ? GGX_BIG_ENDIAN : GGX_LITTLE_ENDIAN;
+        t.byte_order = !r->big ? GGX_LITTLE_ENDIAN : d->units == 2 ? GGX_BIG_ENDIAN_PAIRS : GGX_BIG_ENDIAN;
     else
         t.byte_order = tf_host_little() ? GGX_LITTLE_ENDIAN : GGX_BIG_ENDIAN;
     memcpy(t.shape, from->shape, from->rank * sizeof t.shape[0]);

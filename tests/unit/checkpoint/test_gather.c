@@ -140,6 +140,25 @@ static void big_endian_floats_are_swapped(void **unused)
     close_fixture(&f);
 }
 
+static void complex_numbers_are_swapped_by_halves(void **unused)
+{
+    static fixture f;
+    static uint8_t stage[4096], out[8 * 4];
+    (void)unused;
+    for (int i = 0; i < 32; i++) f.bytes[16 + i] = (uint8_t)i;
+    open_fixture(&f, ggx_type_make("c64", 1, 8), GGX_ACCESS_RAW, GGX_BIG_ENDIAN_PAIRS, ROWS * COLS * 8);
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    ggx_gather g = {&f.checkpoint, &lock, stage, 100, NULL};
+    ggx_view view;
+    ggx_error error;
+    ggx_box box = {.struct_size = sizeof box, .rank = 2, .count = {1, 4}};
+    f.tensor.nbytes = sizeof f.bytes - 16;
+    assert_int_equal(ggx_view_tensor(&f.arena, &f.checkpoint, 0, &view, &error), GGX_OK);
+    assert_int_equal(ggx_gather_raw(&g, &view, &box, out, &error), GGX_OK);
+    for (int i = 0; i < 32; i++) assert_int_equal(out[i], i / 4 * 4 + 3 - i % 4);
+    close_fixture(&f);
+}
+
 static void blocks_are_decoded_whole_and_picked_from(void **unused)
 {
     static fixture f;
@@ -211,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(big_endian_floats_are_swapped),
+        cmocka_unit_test(complex_numbers_are_swapped_by_halves),
         cmocka_unit_test(blocks_are_decoded_whole_and_picked_from),
         cmocka_unit_test(a_reader_decodes_the_boxes_it_is_asked_for),
         cmocka_unit_test(sequential_tensors_read_straight_come_in_rising_order),
