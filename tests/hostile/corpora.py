@@ -69,7 +69,7 @@ def main():
                 print(f"{path}: {outcome}, {seconds:.2f} s\n{words[-2000:]}")
             elif wanted.list:
                 print(f"{outcome} {path.relative_to(folder)}: {words[:200]}")
-        print(f"{folder.name}: {counts.total() - counts["copied"]} files, " + ", ".join(f"{n} {k}" for k, n in sorted(counts.items())) + f", at most {longest:.2f} s", flush=True)
+        print(f"{folder.name}: {counts.total() - counts['copied']} files, " + ", ".join(f"{n} {k}" for k, n in sorted(counts.items())) + f", at most {longest:.2f} s", flush=True)
     return bad > 0
 
 
