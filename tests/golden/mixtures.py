@@ -3,6 +3,7 @@ matrix for embeddings and output, shared experts; with and without importance ma
 refusals. Each model is made here, as tiny as the rules allow, and quantized by the reference library and by ggx: equal files."""
 import ctypes
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -133,6 +134,15 @@ def write_imatrix(np, gguf, path, weights, tensors):
     writer.close()
 
 
+def write_legacy(path, weights):
+    """The older form: means times calls."""
+    with open(path, "wb") as file:
+        file.write(struct.pack("<i", len(weights)))
+        for name, values in weights.items():
+            file.write(struct.pack("<i", len(name)) + name.encode() + struct.pack("<ii", 4, values.size) + (values * 4).tobytes())
+        file.write(struct.pack("<ii", 3, 8) + b"text.txt")
+
+
 def reference(llama, source, target, type_name, imatrix=None, **more):
     params = llama.llama_model_quantize_default_params()
     params.nthread, params.ftype = 1, TYPES[type_name]
@@ -197,6 +207,12 @@ def main():
                         continue
                     compare(label, llama, folder, source, type_name, given, imatrix_path)
                     count += 1
+            legacy, ours = os.path.join(folder, "imatrix.dat"), [os.path.join(folder, n) for n in ("a.gguf", "b.gguf")]
+            write_legacy(legacy, weights)
+            for path, target in zip((imatrix_path, legacy), ours):
+                ran = ggx(source, target, "q4_0", "--imatrix", path, "--override-kv", "quantize.imatrix.file=str:x")
+                assert ran.returncode == 0, ran.stderr
+            assert without_origin(ours[0]) == without_origin(ours[1]), "the older form of an importance matrix gives another file"
             compare(label, llama, folder, source, "q4_k_m", None, "", ["--pure"], pure=True)
             compare(label, llama, folder, source, "q4_k_m", None, "", ["--output-tensor-type", "q8_0"], output_tensor_type=Q8_0)
             compare(label, llama, folder, source, "q4_k_m", None, "", ["--token-embedding-type", "q4_k", "--leave-output-tensor"],
