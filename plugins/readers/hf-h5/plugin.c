@@ -14,7 +14,7 @@
 static const char weights_name[] = "model.weights.h5";
 
 /* Of a folder one file is read: transformers' name, or the only one. Its index of shards is of PyTorch's kind, and refused. */
-static const char *const file_ends[] = {".h5", ".hdf5", ".keras"};
+static const char *const file_ends[] = {".h5", ".hdf5"};
 static const ggx_folder_names folder_names = {.index_end = ".h5.index.json",
                                               .main_index = "tf_model.h5.index.json",
                                               .main_file = "tf_model.h5",
