@@ -1,14 +1,5 @@
 /* The Darknet reader, driven in memory: where each tensor lies, what is refused and how it is said. */
-#include "reader_harness.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "drive.h"
 
 /* Counted by hand: conv 3→4 k3 with norms 4*4+108, conv 4→2 k1 2+8, connected 2*2*2=8→5 5+40. */
 static const char small_cfg[] = "# a small network\n[net]\nwidth = 4\nheight=4\nchannels=3\n\n"
@@ -17,55 +8,6 @@ static const char small_cfg[] = "# a small network\n[net]\nwidth = 4\nheight=4\n
                                 "[convolutional]\r\nfilters=2\r\nsize=1\r\n\n"
                                 "[connected]\noutput=5\n\n[softmax]\n";
 #define SMALL_FLOATS (124 + 10 + 45)
-
-typedef struct weights {
-    uint8_t *data;
-    size_t size;
-} weights;
-
-static weights make_weights(int32_t major, int32_t minor, int32_t revision, size_t header, size_t floats)
-{
-    weights w = {calloc(1, header + floats * 4 + 8), header + floats * 4};
-    const int32_t words[4] = {major, minor, revision, 1000};
-    assert_non_null(w.data);
-    memcpy(w.data, words, sizeof words);
-    return w;
-}
-
-typedef struct run {
-    reader_harness h;
-    ggx_error error;
-    ggx_status status;
-} run;
-
-static void start(run *r, const void *data, size_t size, const char *cfg, size_t cfg_size)
-{
-    memset(r, 0, sizeof *r);
-    reader_harness_init(&r->h, GGX_SOURCE_FILE);
-    assert_true(reader_harness_add(&r->h, "n.weights", data, size));
-    if (cfg) assert_true(reader_harness_add(&r->h, "n.cfg", cfg, cfg_size));
-}
-
-static void finish(run *r)
-{
-    r->status = reader_harness_run(&r->h, reader_harness_vtable(), &r->error);
-    assert_string_equal(r->h.violation, "");
-    assert_int_equal(r->h.refused, 0);
-}
-
-/* Runs a cfg on as many floats behind a 0.2.5 header. */
-static void run_cfg(run *r, weights *w, const char *cfg, size_t floats)
-{
-    *w = make_weights(0, 2, 5, 20, floats);
-    start(r, w->data, w->size, cfg, strlen(cfg));
-    finish(r);
-}
-
-static void end(run *r, weights *w)
-{
-    reader_harness_free(&r->h);
-    free(w->data);
-}
 
 static void assert_tensor(const run *r, const char *name, uint64_t offset, uint32_t rank, const uint64_t *shape)
 {
@@ -302,94 +244,6 @@ static void unknown_layers_are_refused_by_name(void **state)
         run_cfg(&r, &w, cfg, 100);
         assert_int_equal(r.status, GGX_E_UNSUPPORTED);
         assert_non_null(strstr(r.error.text, says));
-        end(&r, &w);
-    }
-}
-
-/* The order of tensors, and the floats of each as a digit or more, were compared with files that save_weights of both forks wrote. */
-static void recurrent_layers_lie_as_their_fork_keeps_them(void **state)
-{
-#define FLAT "[net]\ninputs=3\n"
-#define IMAGE "[net]\nwidth=4\nheight=6\nchannels=2\n"
-    static const struct {
-        const char *cfg, *tensors;
-        int32_t minor, revision;
-    } cases[] = {
-        {FLAT "[rnn]\nhidden=4\noutput=2\n",
-         "input_biases4 input_weights12 self_biases4 self_weights16 output_biases2 output_weights8 ", 2, 5},
-        {FLAT "[rnn]\nhidden=4\noutput=2\n",
-         "input_biases2 input_weights6 self_biases2 self_weights4 output_biases2 output_weights4 ", 2, 0},
-        {FLAT "[rnn]\nhidden=4\noutput=2\n",
-         "input_biases4 input_weights12 self_biases4 self_weights16 output_biases2 output_weights8 ", 1, 0},
-        {FLAT "[gru]\noutput=2\n",
-         "input_z_biases2 input_z_weights6 input_r_biases2 input_r_weights6 input_h_biases2 input_h_weights6 "
-         "state_z_biases2 state_z_weights4 state_r_biases2 state_r_weights4 state_h_biases2 state_h_weights4 ",
-         2, 5},
-        {FLAT "[gru]\noutput=2\n",
-         "state_z_biases2 state_z_weights4 state_r_biases2 state_r_weights4 state_h_biases2 state_h_weights4 "
-         "input_z_biases2 input_z_weights6 input_r_biases2 input_r_weights6 input_h_biases2 input_h_weights6 ",
-         2, 0},
-        {FLAT "[lstm]\noutput=2\n",
-         "wf_biases2 wf_weights4 wi_biases2 wi_weights4 wg_biases2 wg_weights4 wo_biases2 wo_weights4 "
-         "uf_biases2 uf_weights6 ui_biases2 ui_weights6 ug_biases2 ug_weights6 uo_biases2 uo_weights6 ",
-         2, 5},
-        {FLAT "[lstm]\noutput=2\n",
-         "wi_biases2 wi_weights4 wf_biases2 wf_weights4 wo_biases2 wo_weights4 wg_biases2 wg_weights4 "
-         "ui_biases2 ui_weights6 uf_biases2 uf_weights6 uo_biases2 uo_weights6 ug_biases2 ug_weights6 ",
-         2, 0},
-        {FLAT "[lstm]\nbatch_normalize=1\ndontload=1\n[connected]\n", "biases1 weights1 ", 2, 5},
-        {IMAGE "[crnn]\nhidden=3\noutput=2\npad=1\n",
-         "input_biases3 input_weights54 self_biases3 self_weights81 output_biases2 output_weights54 ", 2, 5},
-        {IMAGE "[crnn]\nhidden=4\noutput=2\nsize=1\ngroups=2\n",
-         "input_biases4 input_weights4 self_biases4 self_weights8 output_biases2 output_weights4 ", 2, 5},
-        {IMAGE "[crnn]\nhidden_filters=3\noutput_filters=2\nsize=1\n",
-         "input_biases3 input_weights54 self_biases3 self_weights81 output_biases2 output_weights54 ", 2, 0},
-        {IMAGE "[conv_lstm]\noutput=1\nsize=1\npeephole=1\n",
-         "vf_biases1 vf_weights1 vi_biases1 vi_weights1 vo_biases1 vo_weights1 "
-         "wf_biases1 wf_weights1 wi_biases1 wi_weights1 wg_biases1 wg_weights1 wo_biases1 wo_weights1 "
-         "uf_biases1 uf_weights2 ui_biases1 ui_weights2 ug_biases1 ug_weights2 uo_biases1 uo_weights2 ",
-         2, 5},
-        {IMAGE "[conv_lstm]\noutput=1\nsize=1\nbottleneck=1\n",
-         "wf_biases1 wf_weights2 uf_biases1 uf_weights2 ui_biases1 ui_weights2 ug_biases1 ug_weights2 "
-         "uo_biases1 uo_weights2 ",
-         2, 5},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char listed[1024] = "";
-        size_t floats = 0, at = 0;
-        size_t header = cases[i].minor > 1 ? 20 : 16;
-        for (const char *c = cases[i].tensors; *c; c++)
-            if (*c >= '0' && *c <= '9' && (c[-1] < '0' || c[-1] > '9')) floats += (size_t)atoi(c);
-        run r;
-        weights w = make_weights(0, cases[i].minor, cases[i].revision, header, floats);
-        start(&r, w.data, w.size, cases[i].cfg, strlen(cases[i].cfg));
-        finish(&r);
-        if (r.status != GGX_OK) fail_msg("case %zu: %s", i, r.error.text);
-        uint64_t next = header;
-        for (uint64_t k = 0; k < r.h.tensor_count; k++) {
-            const ggx_tensor *t = &r.h.tensors[k];
-            at += (size_t)snprintf(listed + at, sizeof listed - at, "%.*s%llu ", (int)t->name.size - 3,
-                                   t->name.data + 3, (unsigned long long)t->nbytes / 4);
-            assert_int_equal(t->offset, next);
-            next += t->nbytes;
-        }
-        assert_string_equal(listed, cases[i].tensors);
-        end(&r, &w);
-    }
-}
-
-static void recurrent_layers_that_darknet_could_not_run_are_refused(void **state)
-{
-    static const char *const cases[] = {
-        IMAGE "[crnn]\nsize=3\n", IMAGE "[crnn]\nsize=1\nstride=2\n", IMAGE "[crnn]\nsize=1\nhidden=3\ngroups=2\n",
-        FLAT "[crnn]\n",          FLAT "[lstm]\noutput=16777216\n",   FLAT "[gru]\noutput=0\n"};
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        run r;
-        weights w;
-        run_cfg(&r, &w, cases[i], 100);
-        assert_int_equal(r.status, GGX_E_MALFORMED);
         end(&r, &w);
     }
 }
@@ -656,8 +510,6 @@ int main(void)
         cmocka_unit_test(another_networks_cfg_is_told_by_the_size),
         cmocka_unit_test(absurd_values_are_refused_with_their_line),
         cmocka_unit_test(unknown_layers_are_refused_by_name),
-        cmocka_unit_test(recurrent_layers_lie_as_their_fork_keeps_them),
-        cmocka_unit_test(recurrent_layers_that_darknet_could_not_run_are_refused),
         cmocka_unit_test(every_kind_of_section_is_laid_out),
         cmocka_unit_test(batchnorm_has_biases_in_one_fork_only),
         cmocka_unit_test(flipped_weights_are_a_strided_view),
