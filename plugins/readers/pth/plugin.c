@@ -113,9 +113,9 @@ static ggx_status push_tensor(const pth_file *file, const pth_tensor *from, uint
     t.rank = from->rank;
     t.name = from->name;
     t.type = ggx_type_make(from->dtype->type, 1, from->dtype->bytes);
-    t.byte_order = !big ? GGX_LITTLE_ENDIAN
+    t.byte_order = !big                                                 ? GGX_LITTLE_ENDIAN
                    : raw && from->dtype->unit * 2 == from->dtype->bytes ? GGX_BIG_ENDIAN_PAIRS
-                                                                         : GGX_BIG_ENDIAN;
+                                                                        : GGX_BIG_ENDIAN;
     t.access = raw ? GGX_ACCESS_RAW : GGX_ACCESS_SEQUENTIAL;
     t.flags = from->flags;
     t.member = file->member;
