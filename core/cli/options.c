@@ -8,7 +8,7 @@
 #define MAKES_PLAN (GGX_VERB_CONVERT | GGX_VERB_PLAN)
 #define MAKES_RESULT (MAKES_PLAN | GGX_VERB_RECIPES)
 #define OPENS_MODEL (MAKES_RESULT | GGX_VERB_INSPECT)
-#define LOADS_PLUGINS (OPENS_MODEL | GGX_VERB_PLUGINS | GGX_VERB_TYPES)
+#define LOADS_PLUGINS (OPENS_MODEL | GGX_VERB_PLUGINS | GGX_VERB_TYPES | GGX_VERB_BENCH | GGX_VERB_QUALITY)
 #define EVERY_VERB UINT32_MAX
 
 #define DEFAULT_MEMORY (64u << 20)
@@ -35,7 +35,8 @@ static const option options[] = {
     {"output", 'o', MAKES_PLAN, "FILE", "the file to make", read_text, FIELD(output)},
     {"reader", 0, OPENS_MODEL, "NAME", "the source's format, if its bytes do not tell", read_text, FIELD(reader)},
     {"writer", 0, MAKES_RESULT, "NAME[-TYPE]", "the output's format; else its name decides", read_text, FIELD(writer)},
-    {"type", 0, MAKES_RESULT, "TYPE", "the weights' type in the output (ggx types)", read_text, FIELD(type)},
+    {"type", 0, MAKES_RESULT | GGX_VERB_BENCH, "TYPE", "the weights' type in the output (ggx types)", read_text,
+     FIELD(type)},
     {"tensor-type", 0, MAKES_RESULT, "GLOB=TYPE", "another type for tensors of that name; repeatable", read_override,
      0},
     {"pure", 0, MAKES_RESULT, NULL, "--type for the matrices that a recipe excepts, too", read_flag, FIELD(pure)},
@@ -53,6 +54,7 @@ static const option options[] = {
      read_kv, 0},
     {"recipe", 0, MAKES_RESULT, "NAME|FILE|none", "how tensors are named and arranged; else what fits", read_text,
      FIELD(recipe)},
+    {"html", 0, GGX_VERB_QUALITY, "FILE", "write a page with plots, too", read_text, FIELD(html)},
     {NULL, 'O', OPENS_MODEL, "NAME=VALUE", "an option of a reader or writer (ggx plugins NAME)", read_setting, 0},
     {"memory", 0, MAKES_PLAN, "BYTES", "for tensors in work, as 64M or 2G; 64M if not given", read_bytes,
      FIELD(memory)},

@@ -16,6 +16,8 @@
 #define GGX_VERB_RECIPES 64u
 #define GGX_VERB_VERSION 128u
 #define GGX_VERB_HELP 256u
+#define GGX_VERB_BENCH 512u
+#define GGX_VERB_QUALITY 1024u
 
 /* What the user wrote. Strings are argv's or live in the arena; NULL, 0 and an empty list mean "not given", but for `memory` and
  * `parts`, which have their defaults. */
@@ -24,7 +26,7 @@ typedef struct ggx_arguments {
     const char **operands; /* ended by NULL */
     uint32_t operand_count;
     const char *reader, *writer, *recipe, *type, *output, *cpu_mask, *tensor;
-    const char *output_type, *embedding_type, *imatrix, *via, *layout;
+    const char *output_type, *embedding_type, *imatrix, *via, *layout, *html;
     ggx_kv *kvs; /* --override-kv */
     uint64_t kv_count;
     const char **plugin_path; /* ended by NULL */

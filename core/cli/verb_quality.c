@@ -1,0 +1,157 @@
+/* ggx quality: how far the tensors of one model are from those of the same name in another. */
+#include "cli/quality.h"
+#include "cli/report.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+#include "source/open.h"
+#include <errno.h>
+#include <ggx_sdk/error.h>
+#include <math.h>
+#include <stdio.h>
+
+#define TABLE_MEMORY (256u << 20)
+
+typedef struct model {
+    ggx_source *source;
+    ggx_checkpoint checkpoint;
+    int open;
+} model;
+
+static ggx_status open_model(model *m, ggx_registry *registry, const char *path, const ggx_cli *cli, ggx_error *error)
+{
+    const ggx_arguments *a = &cli->arguments;
+    ggx_status status = ggx_source_open(path, &m->source, error);
+    if (status == GGX_OK)
+        status = ggx_checkpoint_open(&m->checkpoint, registry, m->source, NULL, a->settings, a->setting_count,
+                                     &cli->run, error);
+    m->open = status == GGX_OK;
+    return status;
+}
+
+static void close_model(model *m)
+{
+    if (m->open) ggx_checkpoint_close(&m->checkpoint);
+    ggx_source_close(m->source);
+}
+
+/* Compares what has the same name in both; whole numbers (i8 … u64) are no weights and are left out. */
+static ggx_status compare_all(const model *m, ggx_arena *arena, const ggx_run *run, ggx_quality *q, ggx_error *error)
+{
+    const ggx_checkpoint *a = &m[0].checkpoint, *b = &m[1].checkpoint;
+    q->rows = ggx_arena_array(arena, a->tensor_count, sizeof *q->rows);
+    if (!q->rows) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    for (uint64_t i = 0; i < a->tensor_count; i++) {
+        const char *type = a->tensors[i].type.name;
+        const uint64_t k = ggx_checkpoint_find(b, a->tensors[i].name);
+        if (k == UINT64_MAX) q->only_first++;
+        if (k == UINT64_MAX ||
+            ((type[0] == 'i' || type[0] == 'u') && type[1] >= '0' && type[1] <= '9' && !strchr(type, '_')))
+            continue;
+        ggx_quality_row *row = &q->rows[q->count];
+        ggx_status status = ggx_tensors_compare(a, i, b, k, run, &row->difference, error);
+        if (status != GGX_OK) return status;
+        row->name = a->tensors[i].name;
+        row->from = type;
+        row->type = b->tensors[k].type.name;
+        q->bits += row->difference.bits * (double)row->difference.elements;
+        q->elements += row->difference.elements;
+        q->count++;
+    }
+    for (uint64_t i = 0; i < b->tensor_count; i++)
+        q->only_second += ggx_checkpoint_find(a, b->tensors[i].name) == UINT64_MAX;
+    if (!q->count) return ggx_fail(error, GGX_E_NOTFOUND, "the two models have no tensor's name in common");
+    return GGX_OK;
+}
+
+/* JSON has no infinities; sums of finite floats may still become one. */
+static void json_number(const char *key, double value, ggx_text *out)
+{
+    ggx_text_format(out, isfinite(value) ? ", \"%s\": %.9g" : ", \"%s\": null", key, value);
+}
+
+static void print_json(const ggx_quality *q, ggx_text *out)
+{
+    ggx_text_format(out, "{\"tensors\": [");
+    for (uint64_t i = 0; i < q->count; i++) {
+        const ggx_quality_row *row = &q->rows[i];
+        ggx_text_format(out, "%s\n  {\"name\": ", i ? "," : "");
+        ggx_text_json(out, row->name);
+        ggx_text_format(out, ", \"from\": \"%s\", \"type\": \"%s\", \"elements\": %llu, \"not_finite\": %llu",
+                        row->from, row->type, (unsigned long long)row->difference.elements,
+                        (unsigned long long)row->difference.odd);
+        json_number("rmse", row->difference.rmse, out);
+        json_number("relative_rmse", row->difference.relative, out);
+        json_number("max_error", row->difference.largest, out);
+        json_number("cosine", row->difference.cosine, out);
+        json_number("bits_per_weight", row->difference.bits, out);
+        ggx_text_format(out, "}");
+    }
+    ggx_text_format(out, "],\n \"only_in_first\": %llu, \"only_in_second\": %llu", (unsigned long long)q->only_first,
+                    (unsigned long long)q->only_second);
+    json_number("bits_per_weight", q->elements ? q->bits / (double)q->elements : 0, out);
+    ggx_text_format(out, "}\n");
+}
+
+static void print_table(const ggx_quality *q, ggx_arena *arena, ggx_text *out)
+{
+    ggx_table table = {.arena = arena, .columns = 8, .numbers = 0xf8};
+    static const char *const head[] = {"TENSOR", "FROM", "TYPE", "BITS", "RMSE", "RELATIVE", "MAX ERROR", "COSINE"};
+    const char **cells = ggx_table_add(&table);
+    if (cells) memcpy(cells, head, sizeof head);
+    for (uint64_t i = 0; i < q->count && (cells = ggx_table_add(&table)); i++) {
+        const ggx_quality_row *row = &q->rows[i];
+        cells[0] = row->name.data;
+        cells[1] = row->from;
+        cells[2] = row->type;
+        cells[3] = ggx_arena_format(arena, "%g", row->difference.bits).data;
+        cells[4] = ggx_arena_format(arena, "%.4g", row->difference.rmse).data;
+        cells[5] = ggx_arena_format(arena, "%.4g", row->difference.relative).data;
+        cells[6] = ggx_arena_format(arena, "%.4g", row->difference.largest).data;
+        cells[7] = ggx_arena_format(arena, "%.6f", row->difference.cosine).data;
+    }
+    ggx_table_print(&table, 0, out);
+    ggx_text_format(out, "\n%llu tensors, %.3f bits per weight; %llu only in the first, %llu only in the second\n",
+                    (unsigned long long)q->count, q->elements ? q->bits / (double)q->elements : 0,
+                    (unsigned long long)q->only_first, (unsigned long long)q->only_second);
+}
+
+static ggx_status write_page(const ggx_arguments *a, const ggx_quality *q, ggx_error *error)
+{
+    ggx_text page = {0};
+    ggx_quality_html(q, a->operands[0], a->operands[1], &page);
+    FILE *file = page.failed ? NULL : fopen(a->html, "wb");
+    int good = file && fwrite(page.data, 1, (size_t)page.size, file) == page.size;
+    if (file) good = !fclose(file) && good;
+    ggx_text_free(&page);
+    return good ? GGX_OK : ggx_fail(error, GGX_E_IO, "%.180s cannot be written: %s", a->html, strerror(errno));
+}
+
+int ggx_verb_quality(ggx_cli *cli)
+{
+    const ggx_arguments *a = &cli->arguments;
+    ggx_registry registry;
+    model models[2] = {0};
+    ggx_arena arena;
+    ggx_quality quality = {0};
+    ggx_text out = {0};
+    ggx_error error = {0};
+    const ggx_source *at_fault = NULL;
+    ggx_arena_init(&arena, TABLE_MEMORY);
+    ggx_status status = ggx_cli_registry(cli, &registry, &error);
+    for (int i = 0; i < 2 && status == GGX_OK; i++) {
+        status = open_model(&models[i], &registry, a->operands[i], cli, &error);
+        if (status != GGX_OK) at_fault = models[i].source;
+    }
+    if (status == GGX_OK) status = compare_all(models, &arena, &cli->run, &quality, &error);
+    if (status == GGX_OK && a->html) status = write_page(a, &quality, &error);
+    if (status == GGX_OK && a->json)
+        print_json(&quality, &out);
+    else if (status == GGX_OK)
+        print_table(&quality, &arena, &out);
+    int code = status == GGX_OK ? ggx_report_result(&out) : ggx_report_error(&error, at_fault);
+    close_model(&models[0]);
+    close_model(&models[1]);
+    ggx_arena_free(&arena);
+    ggx_registry_close(&registry);
+    return code;
+}
