@@ -4,6 +4,7 @@
  * that does not begin or end on an outer digit) → stage → decode → permute. */
 #include "execute/gather.h"
 
+#include <ggx_sdk/checked.h>
 #include <ggx_sdk/error.h>
 #include <string.h>
 
@@ -31,6 +32,16 @@ static void swap_bytes(uint8_t *data, uint64_t count, uint32_t size)
         }
 }
 
+/* One box from the reader; sequential tensors by one thread at a time. */
+static ggx_status ask_reader(const job *j, const ggx_tensor *t, const ggx_box *box, void *out, uint64_t bytes)
+{
+    const ggx_checkpoint *c = j->g->checkpoint;
+    if (t->access == GGX_ACCESS_SEQUENTIAL) pthread_mutex_lock(j->g->sequential);
+    ggx_status status = c->reader->read(c->instance.self, t->cookie, box, out, bytes, j->error);
+    if (t->access == GGX_ACCESS_SEQUENTIAL) pthread_mutex_unlock(j->g->sequential);
+    return status;
+}
+
 /* Elements [at, at + count) in C order through the reader, as the fewest boxes whose elements are consecutive. */
 static ggx_status read_boxes(const job *j, const ggx_tensor *t, ggx_box *box, uint32_t axis, uint64_t at,
                              uint64_t count, uint8_t **out)
@@ -56,8 +67,7 @@ static ggx_status read_boxes(const job *j, const ggx_tensor *t, ggx_box *box, ui
             box->start[a] = 0;
             box->count[a] = t->shape[a];
         }
-        const ggx_checkpoint *c = j->g->checkpoint;
-        status = c->reader->read(c->instance.self, t->cookie, box, *out, bytes, j->error);
+        status = ask_reader(j, t, box, *out, bytes);
         *out += bytes;
         at += n * inner;
         count -= n * inner;
@@ -86,9 +96,7 @@ static ggx_status read_linear(const job *j, uint64_t at, uint64_t count, uint8_t
     } else {
         ggx_box box = {.struct_size = sizeof box, .rank = t->rank};
         uint8_t *end = out;
-        if (t->access == GGX_ACCESS_SEQUENTIAL) pthread_mutex_lock(j->g->sequential);
         status = read_boxes(j, t, &box, 0, at, count, &end);
-        if (t->access == GGX_ACCESS_SEQUENTIAL) pthread_mutex_unlock(j->g->sequential);
     }
     const uint32_t numbers = t->byte_order == GGX_BIG_ENDIAN_PAIRS ? 2 : 1;
     if (status == GGX_OK && t->byte_order != GGX_LITTLE_ENDIAN)
@@ -209,6 +217,66 @@ static ggx_status leaf_halves(const job *j, const ggx_loop *loops, uint32_t n, u
     return leaf(j, half, n, at + first * (uint64_t)loops[0].from, to + first * (uint64_t)loops[0].to);
 }
 
+/* A nest of loops over a reader's tensor as one box of it: so a compressed chunk is unpacked once for a tile, not once for each run.
+ * Rewrites the strides to those within the box. 0: the loops are no box. */
+static int box_of_loops(const ggx_tensor *t, ggx_loop *loops, uint32_t *n, uint64_t at, ggx_box *box)
+{
+    uint64_t stride[GGX_MAX_RANK], run = 1, step[GGX_MAX_LOOPS] = {0};
+    uint32_t axis[GGX_MAX_LOOPS] = {0};
+    *box = (ggx_box){.struct_size = sizeof *box, .rank = t->rank};
+    for (uint32_t a = t->rank; a-- > 0;) {
+        stride[a] = run;
+        run *= t->shape[a];
+    }
+    for (uint32_t a = 0; a < t->rank; a++) {
+        box->start[a] = at / stride[a];
+        box->count[a] = 1;
+        at %= stride[a];
+    }
+    for (uint32_t i = 0; i < *n; i++) {
+        const uint64_t from = (uint64_t)loops[i].from;
+        uint32_t a = 0;
+        if (!from) continue;
+        while (a < t->rank && (from % stride[a] || from / stride[a] >= t->shape[a])) a++;
+        if (a == t->rank) return 0;
+        axis[i] = a;
+        step[i] = from / stride[a];
+        const uint64_t last = box->start[a] + box->count[a] - 1;
+        if (loops[i].count - 1 >
+            (t->shape[a] - 1 - last) / step[i]) { /* it runs over the axis's end: perhaps it is two axes */
+            if (step[i] != 1 || last || loops[i].count % t->shape[a] || *n == GGX_MAX_LOOPS) return 0;
+            loops[(*n)++] = (ggx_loop){loops[i].count / t->shape[a], loops[i].from * (int64_t)t->shape[a],
+                                       loops[i].to * (int64_t)t->shape[a]};
+            loops[i].count = t->shape[a];
+        }
+        box->count[a] += step[i] * (loops[i].count - 1);
+    }
+    run = 1;
+    for (uint32_t a = t->rank; a-- > 0;) {
+        stride[a] = run;
+        run *= box->count[a];
+    }
+    for (uint32_t i = 0; i < *n; i++)
+        if (loops[i].from) loops[i].from = (int64_t)(step[i] * stride[axis[i]]);
+    return 1;
+}
+
+static ggx_status leaf_box(const job *j, const ggx_tensor *t, const ggx_box *box, ggx_loop *loops, uint32_t n,
+                           uint64_t elems, uint64_t to)
+{
+    ggx_status status = ask_reader(j, t, box, j->g->stage, elems * t->type.block_bytes);
+    if (status != GGX_OK) return status;
+    const uint8_t *from = j->g->stage;
+    if (!j->raw && j->decode) {
+        j->decode->dequantize(j->g->stage, j->g->decoded, elems);
+        from = (const uint8_t *)j->g->decoded;
+    }
+    ggx_permute(j->out + to * j->unit, from, j->unit, loops, n);
+    return GGX_OK;
+}
+
+static ggx_status leaf_runs(const job *j, ggx_loop *loops, uint32_t n, uint64_t at, uint64_t to);
+
 static ggx_status leaf(const job *j, ggx_loop *loops, uint32_t n, uint64_t at, uint64_t to)
 {
     const uint64_t block = j->view->type.block_elems;
@@ -216,6 +284,25 @@ static ggx_status leaf(const job *j, ggx_loop *loops, uint32_t n, uint64_t at, u
     if (n == 0 && block == 1) return leaf_run(j, at, 1, to);
     if (n == 1 && loops[0].from == 1 && loops[0].to == 1 && at % block == 0 && loops[0].count % block == 0)
         return leaf_run(j, at, loops[0].count, to);
+    const ggx_tensor *t = j->piece->tensor == GGX_CONST_TENSOR ? NULL : &j->g->checkpoint->tensors[j->piece->tensor];
+    if (t && t->access != GGX_ACCESS_RAW && block == 1) {
+        ggx_loop within[GGX_MAX_LOOPS];
+        ggx_box box;
+        uint32_t count = n;
+        uint64_t elems;
+        memcpy(within, loops, n * sizeof *within);
+        if (box_of_loops(t, within, &count, at, &box)) {
+            int fits = ggx_product_u64(box.count, box.rank, &elems) && elems <= j->g->stage_elems;
+            if (fits) return leaf_box(j, t, &box, within, count, elems, to);
+            if (loops[0].from) return leaf_halves(j, loops, n, at, to);
+        }
+    }
+    return leaf_runs(j, loops, n, at, to);
+}
+
+static ggx_status leaf_runs(const job *j, ggx_loop *loops, uint32_t n, uint64_t at, uint64_t to)
+{
+    const uint64_t block = j->view->type.block_elems;
     staging s = plan_staging(loops, n, at, block, j->g->stage_elems);
     if (s.total > j->g->stage_elems) {
         if (n && loops[0].from) return leaf_halves(j, loops, n, at, to);

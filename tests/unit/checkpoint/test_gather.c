@@ -25,6 +25,7 @@ static float wanted(uint64_t row, uint64_t col)
     return (float)((int)(i / BLOCK % 7 + 1) * ((int)(i * 37 % 200) - 100));
 }
 
+static uint64_t boxes;      /* that the reader was asked for */
 static uint64_t last_start; /* of the boxes that the reader was asked for */
 static int rising;
 
@@ -37,6 +38,7 @@ static ggx_status read_box(void *self, uint64_t cookie, const ggx_box *box, void
     assert_true(cookie == 77);
     assert_true(size == box->count[0] * box->count[1] * sizeof(float));
     uint64_t start = box->start[0] * COLS + box->start[1];
+    boxes++;
     if (start < last_start) rising = 0;
     last_start = start;
     for (uint64_t r = 0; r < box->count[0]; r++)
@@ -205,6 +207,28 @@ static void a_reader_decodes_the_boxes_it_is_asked_for(void **unused)
     close_fixture(&f);
 }
 
+static void a_transposed_tile_is_one_box_for_the_reader(void **unused)
+{
+    static fixture f;
+    static float stage[4096], out[ROWS * COLS];
+    (void)unused;
+    open_fixture(&f, ggx_type_make("f32", 1, 4), GGX_ACCESS_READER, GGX_LITTLE_ENDIAN, ROWS * COLS * 4);
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    ggx_gather g = {&f.checkpoint, &lock, (uint8_t *)stage, 1024, NULL};
+    ggx_view view;
+    ggx_error error;
+    uint32_t swap[] = {1, 0};
+    ggx_box box = {.struct_size = sizeof box, .rank = 2, .start = {8, 1}, .count = {40, 9}};
+    assert_int_equal(ggx_view_tensor(&f.arena, &f.checkpoint, 0, &view, &error), GGX_OK);
+    assert_int_equal(ggx_view_permute(&f.arena, &view, swap, &error), GGX_OK);
+    boxes = 0;
+    assert_int_equal(ggx_gather_f32(&g, &view, &box, NULL, out, &error), GGX_OK);
+    assert_int_equal(boxes, 1);
+    for (uint64_t c = 0; c < 40; c++)
+        for (uint64_t r = 0; r < 9; r++) assert_true(out[c * 9 + r] == wanted(r + 1, c + 8));
+    close_fixture(&f);
+}
+
 static void sequential_tensors_read_straight_come_in_rising_order(void **unused)
 {
     static fixture f;
@@ -233,6 +257,7 @@ int main(void)
         cmocka_unit_test(complex_numbers_are_swapped_by_halves),
         cmocka_unit_test(blocks_are_decoded_whole_and_picked_from),
         cmocka_unit_test(a_reader_decodes_the_boxes_it_is_asked_for),
+        cmocka_unit_test(a_transposed_tile_is_one_box_for_the_reader),
         cmocka_unit_test(sequential_tensors_read_straight_come_in_rising_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
