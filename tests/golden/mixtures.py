@@ -15,7 +15,7 @@ TYPES = {"f32": 0, "f16": 1, "bf16": 32, "q4_0": 2, "q4_1": 3, "q8_0": 7, "q5_0"
          "q2_k_s": 21, "iq3_xs": 22, "iq3_xxs": 23, "iq1_s": 24, "iq4_nl": 25, "iq3_s": 26, "iq3_m": 27, "iq2_s": 28, "iq2_m": 29,
          "iq4_xs": 30, "iq1_m": 31, "tq1_0": 36, "tq2_0": 37, "mxfp4_moe": 38, "q1_0": 40, "q2_0": 41}
 NEED = {"iq2_xxs", "iq2_xs", "q2_k_s", "iq3_xs", "iq3_xxs", "iq1_s", "iq2_s", "iq2_m", "iq1_m"}
-Q8_0, Q4_K, Q6_K = 8, 12, 14
+Q8_0, Q3_K, Q4_K, Q6_K = 8, 11, 12, 14
 COLS = 256
 
 
@@ -220,7 +220,70 @@ def main():
             compare(label, llama, folder, source, "q4_k_m", None, "", ["--tensor-type", "blk.1.*=q6_k", "--tensor-type", "*norm*=q8_0"],
                     patterns=[(r"^blk\.1\..*$", Q6_K), ("norm", Q8_0)])
         refusals(np, gguf, llama, folder, source, tensors, weights)
+        budgets(np, gguf, llama, folder)
+        layouts(np, gguf, folder)
     print(count, "files equal")
+
+
+def tensors_of(gguf, path):
+    return {t.name: (int(t.tensor_type), t.data.tobytes()) for t in gguf.GGUFReader(path).tensors}
+
+
+def budgets(np, gguf, llama, folder):
+    """Larger tensors in tiles: the same bytes for every number of threads, budget and level, each expert with its own weights."""
+    arch, layers, keys, tensors = dict(models())["qwen2moe"]
+    tensors = [(n, (r[0], 40) if isinstance(r, tuple) else 40 if r == 2 else r, c) for n, r, c in tensors]
+    source, imatrix_path, target = (os.path.join(folder, n) for n in ("big.gguf", "big-imatrix.gguf", "big-out.gguf"))
+    write_model(np, gguf, source, arch, layers, keys, tensors)
+    weights = weights_of(np, tensors)
+    write_imatrix(np, gguf, imatrix_path, weights, tensors)
+    for type_name in ("q4_0", "q4_k_m", "iq2_xs"):
+        made = set()
+        for more in (["--threads", "1"], ["--threads", "2", "--memory", "600K"], ["--threads", "3", "--memory", "2M"], ["--cpu", "portable"]):
+            ran = ggx(source, target, type_name, "--imatrix", imatrix_path, *more)
+            assert ran.returncode == 0, ran.stderr
+            with open(target, "rb") as file:
+                made.add(file.read())
+        assert len(made) == 1, f"{type_name}: other bytes with other threads, budgets or levels"
+    compare("in tiles", llama, folder, source, "q4_0", weights, imatrix_path, ["--memory", "1M"])
+
+
+def layouts(np, gguf, folder):
+    """--layout source keeps both orders; --via is the conversion in two steps; --override-kv is seen by the mixture's rules."""
+    arch, layers, keys, tensors = dict(models())["llama, tied, 4 heads to a key head"]
+    source, half, *made = (os.path.join(folder, n) for n in ("f32.gguf", "f16.gguf", "one.gguf", "two.gguf"))
+    writer = gguf.GGUFWriter(source, arch)
+    for key, value in {"block_count": layers, **keys}.items():
+        (writer.add_float32 if isinstance(value, float) else writer.add_uint32)(f"{arch}.{key}", value)
+    writer.add_uint32("general.file_type", 0)
+    writer.add_uint32("last.key", 5)
+    for name, rows, cols in tensors:
+        values = np.random.default_rng([*name.encode()]).standard_normal((rows, cols) if rows else cols, dtype=np.float32)
+        writer.add_tensor(name, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+    def make(target, *words):
+        ran = ggx(*words[:1], target, *words[1:])
+        assert ran.returncode == 0, ran.stderr
+        return tensors_of(gguf, target)
+
+    make(half, source, "f16")
+    direct, through = make(made[0], source, "q4_k_m"), make(made[1], source, "q4_k_m", "--via", "f16")
+    assert through == make(made[0], half, "q4_k_m") and through != direct
+    kept = make(made[0], source, "q4_k_m", "--layout", "source")
+    assert kept == direct and list(kept) == [t[0] for t in tensors] and list(direct) != list(kept)
+    fields = gguf.GGUFReader(made[0]).fields
+    assert fields["general.file_type"].contents() == 15 and list(fields)[-2:] == ["last.key", "general.quantization_version"]
+    make(made[0], source, "q2_k", "--override-kv", f"{arch}.attention.head_count_kv=int:8", "--override-kv", "a.b=str:x=y:z",
+         "--override-kv", "c=bool:true", "--override-kv", "d=float:0.5")
+    reader = gguf.GGUFReader(made[0])
+    assert [list(reader.fields)[-4:], reader.fields["a.b"].contents()] == [[f"{arch}.attention.head_count_kv", "a.b", "c", "d"], "x=y:z"]
+    grouped = make(made[1], source, "q2_k")
+    values = {name: tensors_of(gguf, made[0])[name][0] for name in grouped}
+    assert (values["blk.0.attn_v.weight"], grouped["blk.0.attn_v.weight"][0]) == (Q3_K, Q4_K)  # a key head for each, for four
 
 
 def refusals(np, gguf, llama, folder, source, tensors, weights):
