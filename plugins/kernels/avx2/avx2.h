@@ -9,8 +9,7 @@ ggx_quantize_fn ggx_quantize_f16_avx2, ggx_quantize_bf16_avx2, ggx_quantize_q4_0
     ggx_quantize_nvfp4_avx2, ggx_quantize_tq1_0_avx2, ggx_quantize_tq2_0_avx2, ggx_quantize_q1_0_avx2,
     ggx_quantize_q2_0_avx2;
 ggx_dequantize_fn ggx_dequantize_f16_avx2, ggx_dequantize_bf16_avx2, ggx_dequantize_q4_0_avx2, ggx_dequantize_q4_1_avx2,
-    ggx_dequantize_q5_0_avx2, ggx_dequantize_q5_1_avx2, ggx_dequantize_q8_0_avx2, ggx_dequantize_iq4_nl_avx2,
-    ggx_dequantize_iq4_xs_avx2, ggx_dequantize_mxfp4_avx2, ggx_dequantize_nvfp4_avx2, ggx_dequantize_tq2_0_avx2,
-    ggx_dequantize_q1_0_avx2, ggx_dequantize_q2_0_avx2;
+    ggx_dequantize_q5_0_avx2, ggx_dequantize_q5_1_avx2, ggx_dequantize_q8_0_avx2, ggx_dequantize_mxfp4_avx2,
+    ggx_dequantize_nvfp4_avx2, ggx_dequantize_tq2_0_avx2, ggx_dequantize_q1_0_avx2, ggx_dequantize_q2_0_avx2;
 
 #endif

@@ -1,6 +1,5 @@
 /* kernels/avx512/plugin.c - kernels-avx512: tensor types made fast for CPUs with AVX-512, to the bytes of portable C. */
 #include "../../quants/k/k.h"
-#include "../avx2/avx2.h"
 #include "../common/kernels.h"
 
 static const char *const cpu[] = {"avx512f", "avx512bw", "avx512vl", "avx512dq", NULL};

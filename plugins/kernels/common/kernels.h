@@ -15,6 +15,9 @@ typedef void ggx_dequantize_fn(const void *in, float *out, uint64_t elems) GGX_N
 ggx_quantize_fn ggx_quantize_q2_k_lanes, ggx_quantize_q3_k_lanes, ggx_quantize_q4_k_lanes, ggx_quantize_q5_k_lanes,
     ggx_quantize_q6_k_lanes, ggx_quantize_iq4_nl_lanes, ggx_quantize_iq4_xs_lanes;
 
+/* Those of AVX2 that serve AVX-512 too. */
+ggx_dequantize_fn ggx_dequantize_iq4_nl_avx2, ggx_dequantize_iq4_xs_avx2;
+
 /* With an importance matrix, which must be there. */
 ggx_quantize_fn ggx_quantize_q4_0_weighted, ggx_quantize_q4_1_weighted, ggx_quantize_q5_0_weighted,
     ggx_quantize_q5_1_weighted;
