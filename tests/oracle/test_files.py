@@ -57,7 +57,7 @@ def check(what, lines, folder, out):
 def hostile(folder):
     """A stream that asks for os.system: refused, and nothing of it happens."""
     path = folder / "evil.pt"
-    path.write_bytes(b"\x80\x02cposix\nsystem\nX" + (20).to_bytes(4, "little") + b"touch /tmp/ggx-evil;" + b"\x85R.")
+    path.write_bytes(b"\x80\x02cposix\nsystem\nX" + (20).to_bytes(4, "little") + b"touch ./ggx-evilness" + b"\x85R.")
     return path
 
 
