@@ -2,6 +2,7 @@
 matrix for embeddings and output, shared experts; with and without importance matrix, with options; also requantizing and
 refusals. Each model is made here, as tiny as the rules allow, and quantized by the reference library and by ggx: equal files."""
 import ctypes
+import json
 import os
 import struct
 import subprocess
@@ -193,6 +194,8 @@ def compare(label, llama, folder, source, type_name, imatrix, imatrix_path, opti
 def main():
     np, gguf = oracle.modules("numpy", "gguf")
     llama = library()
+    listed = json.loads(subprocess.run([os.environ["GGX"], "types", "--json"], capture_output=True, text=True, check=True).stdout)
+    assert {m["name"] for m in listed["mixtures"]} == {*TYPES, "copy"}
     count = 0
     with tempfile.TemporaryDirectory() as folder:
         source, imatrix_path = os.path.join(folder, "in.gguf"), os.path.join(folder, "imatrix.gguf")
