@@ -122,9 +122,12 @@ static ggx_status writer_by_extension(ggx_flow *flow, const char *output, ggx_er
                 flow->writer = offer->name;
                 return GGX_OK;
             }
+    if (!output) return ggx_fail(error, GGX_E_USAGE, "say what is to be made: -o FILE, or --writer NAME");
+    entry = ggx_registry_refused(flow->registry, GGX_WRITER_ID, ggx_str_of(output));
+    if (entry)
+        return ggx_fail(error, GGX_E_PLUGIN, "%s, which writes such files, is not used: %.160s", entry->id, entry->why);
     return ggx_fail(error, GGX_E_USAGE,
-                    "no writer goes by the extension of '%.100s'; name one with --writer, see 'ggx plugins'",
-                    output ? output : "(no -o)");
+                    "no writer goes by the extension of '%.100s'; name one with --writer, see ggx plugins", output);
 }
 
 static ggx_status choose_writer(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error)

@@ -257,17 +257,34 @@ static uint64_t memory_cap(const ggx_source *source)
     return total > (MEMORY_LIMIT - MEMORY_BASE) / 4 ? MEMORY_LIMIT : MEMORY_BASE + 4 * total;
 }
 
+/* Nobody knows the file: perhaps because the plugin that claims its extension was refused, or there is no reader at all. */
+static ggx_status unknown_file(const ggx_checkpoint *c, ggx_error *error)
+{
+    const ggx_plugin_entry *entry = NULL;
+    const ggx_offer *offer;
+    ggx_member member = {.struct_size = sizeof member};
+    uint32_t at = 0, where = c->source->kind == GGX_SOURCE_FILE ? 0 : GGX_NO_MEMBER;
+    if (where == 0 && c->source->member(c->source, 0, &member, NULL) == GGX_OK)
+        entry = ggx_registry_refused(c->registry, GGX_READER_ID, member.name);
+    if (entry)
+        return ggx_fail_at(error, GGX_E_PLUGIN, where, GGX_NO_OFFSET, "%s, which reads such files, is not used: %s",
+                           entry->id, entry->why);
+    if (!ggx_registry_next(c->registry, GGX_READER_ID, &at, &entry, &offer))
+        return ggx_fail_at(error, GGX_E_PLUGIN, where, GGX_NO_OFFSET, "there is no reader plugin; see ggx plugins");
+    return ggx_fail_at(error, GGX_E_UNSUPPORTED, where, GGX_NO_OFFSET,
+                       "no reader knows this %s; ggx plugins lists them, --reader NAME insists on one",
+                       c->source->kind == GGX_SOURCE_FILE        ? "file"
+                       : c->source->kind == GGX_SOURCE_DIRECTORY ? "folder"
+                                                                 : "group of files");
+}
+
 static ggx_status choose_reader(ggx_checkpoint *c, const char *named, ggx_error *error)
 {
     const void *vtable;
     ggx_probe_result results[16];
     if (!named) {
         uint32_t n = ggx_checkpoint_probe(c->registry, c->source, results, 16, error);
-        if (!n || results[0].score < GGX_PROBE_NAME)
-            return ggx_fail(error, GGX_E_UNSUPPORTED,
-                            "no reader knows this file (best score %d of 100%s%s); name one with --reader, see "
-                            "'ggx plugins'",
-                            n ? results[0].score : 0, n ? ", by " : "", n ? results[0].reader : "");
+        if (!n || results[0].score < GGX_PROBE_NAME) return unknown_file(c, error);
         if (n > 1 && results[1].score == results[0].score)
             return ggx_fail(error, GGX_E_UNSUPPORTED,
                             "readers %s and %s both claim this file with score %d; choose with --reader",
@@ -281,6 +298,25 @@ static ggx_status choose_reader(ggx_checkpoint *c, const char *named, ggx_error 
     if (!name.data) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
     c->reader = vtable;
     c->reader_name = name.data;
+    return GGX_OK;
+}
+
+/* -O READER.x where the reader has no such option: said before open complains of what the option was to mend. */
+static ggx_status check_settings(const ggx_checkpoint *c, const ggx_setting *settings, uint32_t count, ggx_error *error)
+{
+    const size_t size = strlen(c->reader_name);
+    const ggx_plugin_entry *entry;
+    const ggx_offer *offer;
+    for (uint32_t i = 0; i < count; i++) {
+        int known = strncmp(settings[i].name, c->reader_name, size) != 0 || settings[i].name[size] != '.';
+        for (uint32_t k = 0; k < c->reader->option_count && !known; k++)
+            known = !strcmp(c->reader->options[k].name, settings[i].name);
+        for (uint32_t at = 0; !known && ggx_registry_next(c->registry, GGX_WRITER_ID, &at, &entry, &offer);)
+            known = !strcmp(offer->name, c->reader_name); /* its options begin alike */
+        if (!known)
+            return ggx_fail(error, GGX_E_USAGE, "reader %s has no option '%.80s'; see ggx plugins %s", c->reader_name,
+                            settings[i].name, c->reader_name);
+    }
     return GGX_OK;
 }
 
@@ -301,8 +337,10 @@ ggx_status ggx_checkpoint_open(ggx_checkpoint *c, ggx_registry *registry, ggx_so
         ggx_checkpoint_close(c);
         return status;
     }
-    status = ggx_instance_options(&c->instance, c->reader->options, c->reader->option_count, settings, setting_count,
-                                  source, error);
+    status = check_settings(c, settings, setting_count, error);
+    if (status == GGX_OK)
+        status = ggx_instance_options(&c->instance, c->reader->options, c->reader->option_count, settings,
+                                      setting_count, source, error);
     if (status == GGX_OK) {
         ggx_sink sink = {sizeof sink, 0, c, take_tensor, take_kv};
         c->opened = 1;

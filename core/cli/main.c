@@ -76,7 +76,8 @@ static void print_help(ggx_text *out)
 {
     ggx_text_format(
         out, "ggx converts published model weights into files that other programs load, quantized on the way.\n\n"
-             "Usage: ggx [VERB] [OPTION…] …\n\n");
+             "Usage: ggx [VERB] [OPTION…] …\n\n"
+             "  ggx MODEL -o OUT.EXTENSION --type TYPE\n  ggx inspect MODEL\n\n");
     for (size_t i = 0; i < VERBS; i++) ggx_text_format(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
     ggx_text_format(out, "\nWithout a verb, %s is meant. ggx VERB --help lists the options of a verb.\n",
                     verbs[0].name);
@@ -106,12 +107,15 @@ int ggx_verb_version(ggx_cli *cli)
     return ggx_report_result(&out);
 }
 
-/* The first word when it is a verb, else the first of the table. */
-static const verb *choose_verb(int count, char **words)
+/* The first word that is no option, when it is a verb, else the first verb of the table; *at is its place, -1 when it was not written. */
+static const verb *choose_verb(int count, char **words, int *at)
 {
+    *at = count > 0 ? 0 : -1;
     if (count < 1 || !strcmp(words[0], "--help") || !strcmp(words[0], "-h")) return find_verb("help");
     if (!strcmp(words[0], "--version")) return find_verb("version");
-    const verb *named = find_verb(words[0]);
+    *at = ggx_arguments_first_operand(count, words);
+    const verb *named = *at < count ? find_verb(words[*at]) : NULL;
+    if (!named) *at = -1;
     return named ? named : &verbs[0];
 }
 
@@ -145,11 +149,9 @@ int main(int argc, char **argv)
     ggx_error error = {0};
     int count = argc > 1 ? argc - 1 : 0;
     char **words = argv + 1;
-    const verb *v = choose_verb(count, words);
-    if (count && (!strcmp(words[0], v->name) || v->bit == GGX_VERB_VERSION || v->bit == GGX_VERB_HELP)) {
-        words++;
-        count--;
-    }
+    int at;
+    const verb *v = choose_verb(count, words, &at);
+    if (at >= 0) memmove(words + at, words + at + 1, (size_t)(--count - at) * sizeof *words);
     set_signals();
     ggx_status status = ggx_arguments_parse(&cli.arguments, v->bit, count, words, &error);
     if (status == GGX_OK) status = check_operands(v, &cli.arguments, &error);

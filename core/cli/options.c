@@ -304,6 +304,17 @@ static ggx_status parse_short(ggx_arguments *arguments, uint32_t verb, const cha
     return GGX_OK;
 }
 
+int ggx_arguments_first_operand(int count, char **list)
+{
+    int i = 0;
+    while (i < count && list[i][0] == '-' && list[i][1] && strcmp(list[i], "--")) {
+        const char *word = list[i++];
+        const option *o = word[1] == '-' ? find_long(EVERY_VERB, word + 2) : find_short(EVERY_VERB, word[1]);
+        if (o && o->argument && (word[1] == '-' || !word[2])) i++; /* its value is the next word */
+    }
+    return i < count ? i : count;
+}
+
 ggx_status ggx_arguments_parse(ggx_arguments *arguments, uint32_t verb, int count, char **list, ggx_error *error)
 {
     ggx_arguments *a = arguments;

@@ -44,6 +44,9 @@ typedef struct ggx_arguments {
 ggx_status ggx_arguments_parse(ggx_arguments *arguments, uint32_t verb, int count, char **words, ggx_error *error);
 void ggx_arguments_free(ggx_arguments *arguments);
 
+/* Index of the first word that is neither an option nor an option's value, as far as any verb knows them; `count` when there is none. */
+int ggx_arguments_first_operand(int count, char **words);
+
 /* The verb's options, one a line. */
 void ggx_options_help(uint32_t verb, ggx_text *out);
 

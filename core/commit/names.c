@@ -2,6 +2,7 @@
 #include "commit/names.h"
 #include "commit/files.h"
 #include "commit/journal.h"
+#include "source/open.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,13 +36,29 @@ char *ggx_output_partial(const char *path, uint64_t parts, const uint64_t digest
     return ggx_output_beside(path, suffix);
 }
 
+/* Replacing a file that is still being read would lose the original. */
+static ggx_status refuse_input(const ggx_output *o, const struct stat *st, const char *path, ggx_error *error)
+{
+    const ggx_source *source = o->plan->checkpoint->source;
+    for (uint32_t i = 0, n = source->count(source); i < n; i++) {
+        uint64_t identity[3];
+        if (ggx_source_identity(source, i, identity, NULL) == GGX_OK && identity[1] == (uint64_t)st->st_size &&
+            identity[2] == (uint64_t)st->st_ino)
+            return ggx_fail(error, GGX_E_USAGE, "-o %.100s is one of the files being read; choose another name", path);
+    }
+    return GGX_OK;
+}
+
 ggx_status ggx_output_names(ggx_output *o, const char *path, ggx_error *error)
 {
     char suffix[64];
     struct stat st;
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    if (!*base || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+    const int there = stat(path, &st) == 0;
+    if (!*base || (there && !S_ISREG(st.st_mode)))
         return ggx_fail(error, GGX_E_USAGE, "-o %.100s does not name a regular file", path);
+    ggx_status status = there ? refuse_input(o, &st, path, error) : GGX_OK;
+    if (status != GGX_OK) return status;
     if (o->parts == 1)
         snprintf(suffix, sizeof suffix, ".ggx-journal");
     else
@@ -52,9 +69,9 @@ ggx_status ggx_output_names(ggx_output *o, const char *path, ggx_error *error)
     o->journal = ggx_output_beside(path, suffix);
     if (directory && o->path && o->partial && o->journal)
         o->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    ggx_status status =
-        o->directory >= 0 ? GGX_OK
-                          : ggx_fail_errno(error, directory ? errno : ENOMEM, "write into", directory ? directory : "");
+    status = o->directory >= 0
+                 ? GGX_OK
+                 : ggx_fail_errno(error, directory ? errno : ENOMEM, "write into", directory ? directory : "");
     free(directory);
     return status;
 }

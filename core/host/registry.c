@@ -165,3 +165,20 @@ ggx_status ggx_registry_kernels(ggx_registry *registry, const ggx_quant *quant, 
     }
     return GGX_OK;
 }
+
+const ggx_plugin_entry *ggx_registry_refused(const ggx_registry *registry, const char *interface_id, ggx_str file_name)
+{
+    for (uint32_t i = 0; i < registry->count; i++) {
+        const ggx_plugin_entry *e = &registry->entries[i];
+        for (uint32_t k = 0; e->state == GGX_STATE_REFUSED && k < e->offer_count; k++) {
+            const ggx_offer *o = &e->offers[k];
+            for (uint32_t x = 0; !strcmp(o->interface_id, interface_id) && o->extensions[x]; x++) {
+                ggx_str extension = ggx_str_of(o->extensions[x]);
+                if (file_name.size > extension.size + 1 && ggx_str_ends(file_name, extension) &&
+                    file_name.data[file_name.size - extension.size - 1] == '.')
+                    return e;
+            }
+        }
+    }
+    return NULL;
+}

@@ -90,6 +90,9 @@ ggx_status ggx_registry_get(ggx_registry *registry, const char *interface_id, gg
 int ggx_registry_next(const ggx_registry *registry, const char *interface_id, uint32_t *at,
                       const ggx_plugin_entry **entry, const ggx_offer **offer);
 
+/* The refused plugin that offers the interface for files with that name's extension, or NULL. */
+const ggx_plugin_entry *ggx_registry_refused(const ggx_registry *registry, const char *interface_id, ggx_str file_name);
+
 /* Loads and checks one plugin, for listings. GGX_E_PLUGIN: refused, see its `why`. */
 ggx_status ggx_registry_load(ggx_registry *registry, ggx_plugin_entry *entry, ggx_error *error);
 

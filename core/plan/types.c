@@ -268,9 +268,25 @@ static ggx_status choose_type(choice *c, ggx_str wanted, ggx_str via)
     return GGX_OK;
 }
 
+/* A pattern that no name matches is a slip of the pen: better said than obeyed. */
+static ggx_status check_overrides(const ggx_recipe_result *result, const ggx_plan_request *request, ggx_error *error)
+{
+    for (uint32_t i = 0; i < request->override_count; i++) {
+        uint64_t matches = 0;
+        for (uint64_t k = 0; k < result->tensor_count && !matches; k++)
+            matches += (uint64_t)ggx_str_glob(result->tensors[k].name, request->overrides[i].pattern);
+        if (!matches)
+            return ggx_fail(error, GGX_E_USAGE, "--tensor-type: no output tensor is named '%.*s'; ggx plan lists them",
+                            GGX_STR_ARGS(request->overrides[i].pattern));
+    }
+    return GGX_OK;
+}
+
 ggx_status ggx_plan_types(ggx_plan *plan, ggx_registry *registry, const ggx_recipe_result *result,
                           const ggx_plan_request *request, ggx_error *error)
 {
+    ggx_status checked = check_overrides(result, request, error);
+    if (checked != GGX_OK) return checked;
     plan->tensors =
         ggx_arena_array(&plan->arena, result->tensor_count ? result->tensor_count : 1, sizeof *plan->tensors);
     if (!plan->tensors) return ggx_fail(error, GGX_E_NOMEM, "the plan needs too much memory");

@@ -209,7 +209,7 @@ static ggx_status check_size(darknet_reader *r, ggx_error *error)
                            "network?",
                            (unsigned long long)wanted, (unsigned long long)r->file_size);
     return ggx_fail_at(error, GGX_E_MALFORMED, 0, wanted < r->file_size ? wanted : r->file_size,
-                       "cfg needs %llu bytes, file has %llu; is it the cfg of another network?%s",
+                       "cfg needs %llu bytes, file has %llu; is it cut short, or the cfg of another network?%s",
                        (unsigned long long)wanted, (unsigned long long)r->file_size,
                        cut && wanted > r->file_size ? " -O darknet.allow-partial takes its whole layers" : "");
 }
