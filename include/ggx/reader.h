@@ -79,7 +79,7 @@ typedef struct ggx_reader {
     /* [any] (SEQUENTIAL tensors: [instance]) Decodes the box of the tensor that was pushed with `cookie` to `out`: C order, packed,
      * host byte order, the tensor's own type; out_size is exactly the box's elements / block_elems * block_bytes. The box lies inside
      * the shape; on the last axis it begins and ends on block boundaries. May be NULL when all tensors are RAW. Errors as open,
-     * and GGX_E_CANCELED. */
+     * and GGX_E_CANCELED. Scratch memory that lives for one call may come from malloc, and is freed before it returns. */
     ggx_status (*read)(void *self, uint64_t cookie, const ggx_box *box, void *out, uint64_t out_size,
                        ggx_error *error) GGX_NOEXCEPT;
 
