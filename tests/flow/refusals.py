@@ -32,6 +32,9 @@ with tempfile.TemporaryDirectory() as folder:
         (2, ["good.safetensors", "-o", "out.gguf", "--no-such-option"]),
         (2, ["good.safetensors", "-o", "out.gguf", "--part", "3/3"]),
         (2, ["good.safetensors"]),
+        (2, ["good.safetensors", "-o", "good.safetensors", "--type", "f16", "--recipe", "none"]), # the original would be lost
+        (2, ["good.safetensors", "-o", "out.gguf", "--tensor-type", "no-such*=f16", "--recipe", "none"]),
+        (2, ["--quiet", "inspect", "good.safetensors", "--no-such-option"]),
         (3, ["missing.safetensors", "-o", "out.gguf"]),
         (3, ["good.safetensors", "-o", "no/such/folder/out.gguf"]),
         (8, ["noise.dat", "-o", "out.gguf"]),
@@ -46,5 +49,7 @@ with tempfile.TemporaryDirectory() as folder:
     said = flow.run("good.safetensors", "-o", "out.gguf", "--recipe", "r.json", code=7)
     flow.check("'b'" in said, f"the leftover is not named: {said!r}")
     os.remove("r.json")
+    flow.check(open("good.safetensors", "rb").read() == good, "the input was changed")
+    flow.check("reader safetensors" in flow.run("--quiet", "inspect", "good.safetensors"), "an option before the verb")
     flow.check(sorted(os.listdir(".")) == before, f"something was written: {sorted(os.listdir('.'))}")
 print("ok")
