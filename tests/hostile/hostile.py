@@ -56,6 +56,7 @@ CORPORA = {  # reader: (folder, how to split, files that are in order)
     "npz": ("reader_npz", plain("x.npz"), ["npy", "npy2", "npz", "npz_deflated"]),
     "gguf": ("reader_gguf", behind_byte("m.gguf", ("m-00001-of-00002.gguf", "m-00002-of-00002.gguf")), ["tensors", "kvs", "types", "split"]),
     "ggml": ("reader_ggml", ggml, ["plain", "vocab"]),
+    "imatrix-dat": ("reader_imatrix_dat", plain("m.dat"), ["good", "old"]),
 }
 REAL = {  # files as they were published: the first is named, the others lie beside it
     "safetensors": [["real/safetensors/burn_multi/multi_layer.safetensors"]],
