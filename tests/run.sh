@@ -113,7 +113,7 @@ run_step()
     release) build_and_test release "" ;;
     asan) build_and_test asan "" ;;
     # What runs in one thread has nothing to show here, and takes ten times as long.
-    tsan) build_and_test tsan "" -E '^(reader_|replay_|writers|oracle_|kernels|simd|sample_|hygiene|golden_darknet)' ;;
+    tsan) build_and_test tsan "" -E '^(reader_|replay_|writers|oracle_|kernels|simd|sample_|hygiene|golden_|quality|hostile_)' ;;
     fuzz)
         build_and_test fuzz "" -R "^replay_"
         for target in build/fuzz/tests/fuzz_*; do
