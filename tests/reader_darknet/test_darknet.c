@@ -171,7 +171,8 @@ static void another_networks_cfg_is_told_by_the_size(void **state)
     (void)state;
     run_cfg(&r, &w, "[net]\nwidth=4\nheight=4\nchannels=3\n[convolutional]\nfilters=6\n", SMALL_FLOATS);
     assert_int_equal(r.status, GGX_E_MALFORMED);
-    assert_string_equal(r.error.text, "cfg needs 116 bytes, file has 736; is it cut short, or the cfg of another network?");
+    assert_string_equal(r.error.text,
+                        "cfg needs 116 bytes, file has 736; is it cut short, or the cfg of another network?");
     end(&r, &w);
 }
 
