@@ -56,7 +56,7 @@ ggx_status ggx_output_finish(const char *path, uint64_t *missing, ggx_error *err
     char *partial = NULL, *directory = ggx_output_directory(path);
     int fd = -1, dir = -1;
     *missing = 0;
-    ggx_status status = ggx_output_journals(path, take_journal, &g, error);
+    ggx_status status = ggx_output_journals(path, NULL, take_journal, &g, error);
     if (status == GGX_OK && !g.journals)
         status = ggx_fail(error, GGX_E_NOTFOUND, "there is nothing to finish: no parts of %.100s lie here", path);
     if (status == GGX_OK && g.covered < g.header.tile_count) {
@@ -78,7 +78,7 @@ ggx_status ggx_output_finish(const char *path, uint64_t *missing, ggx_error *err
                               "%.100s does not have the size its journals say; make the parts again", partial);
     }
     if (status == GGX_OK) status = ggx_output_rename(partial, path, fd, dir, error);
-    if (status == GGX_OK) status = ggx_output_journals(path, remove_journal, &dir, error);
+    if (status == GGX_OK) status = ggx_output_journals(path, NULL, remove_journal, &dir, error);
     if (fd >= 0) close(fd);
     if (dir >= 0) close(dir);
     free(partial);

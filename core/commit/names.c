@@ -76,8 +76,7 @@ ggx_status ggx_output_names(ggx_output *o, const char *path, ggx_error *error)
     return status;
 }
 
-/* Calls `each` with a descriptor of every journal of the output; stops at the first error. */
-ggx_status ggx_output_journals(const char *path,
+ggx_status ggx_output_journals(const char *path, const char *own,
                                ggx_status (*each)(void *context, int fd, const char *name, ggx_error *error),
                                void *context, ggx_error *error)
 {
@@ -90,9 +89,12 @@ ggx_status ggx_output_journals(const char *path,
     while (status == GGX_OK && (entry = readdir(dir))) {
         size_t n = strlen(base);
         if (strncmp(entry->d_name, base, n) || (entry->d_name[n] && entry->d_name[n] != '.')) continue;
-        int fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (own && ggx_str_ends(ggx_str_of(own), ggx_str_of(entry->d_name)))
+            continue; /* closing it would give up its lock */
+        int fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         if (fd < 0) continue; /* gone meanwhile */
-        status = each(context, fd, entry->d_name, error);
+        struct stat st;
+        if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) status = each(context, fd, entry->d_name, error);
         close(fd);
     }
     if (dir) closedir(dir);
@@ -123,7 +125,7 @@ static ggx_status check_other(void *context, int fd, const char *name, ggx_error
 
 ggx_status ggx_output_other_journals(ggx_output *o, ggx_error *error)
 {
-    return ggx_output_journals(o->path, check_other, o, error);
+    return ggx_output_journals(o->path, o->journal_fd >= 0 ? o->journal : NULL, check_other, o, error);
 }
 
 ggx_status ggx_output_rename(const char *partial, const char *path, int fd, int directory, ggx_error *error)

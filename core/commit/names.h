@@ -21,8 +21,8 @@ char *ggx_output_directory(const char *path);
 /* The unfinished file of a plan done in so many parts; malloc'd, NULL without memory. */
 char *ggx_output_partial(const char *path, uint64_t parts, const uint64_t digest[2]);
 
-/* Calls `each` with a descriptor and the name of every journal of the output; stops at the first error. */
-ggx_status ggx_output_journals(const char *path,
+/* Calls `each` with a descriptor and the name of every journal of the output but `own` (a path, or NULL); stops at the first error. */
+ggx_status ggx_output_journals(const char *path, const char *own,
                                ggx_status (*each)(void *context, int fd, const char *name, ggx_error *error),
                                void *context, ggx_error *error);
 

@@ -37,16 +37,23 @@ static void take_up(void *context, uint64_t tile)
     set_bit(o->done, tile);
 }
 
-/* One process at a time works on a part: the lock goes with the process, however it ends. */
+/* Opens the journal and locks it: one process at a time works on a part, and the lock goes with the process, however it ends. The
+ * file that was locked must still be the one under that name: another process may have removed it between the two calls. */
 static ggx_status lock_journal(ggx_output *o, ggx_error *error)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    o->journal_fd = open(o->journal, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (o->journal_fd < 0) return ggx_fail_errno(error, errno, "create", o->journal);
-    if (fcntl(o->journal_fd, F_SETLK, &lock) != 0 && (errno == EACCES || errno == EAGAIN))
-        return ggx_fail(error, GGX_E_USAGE, "another ggx is writing %.100s; wait for it, or choose another -o",
-                        o->path);
-    return GGX_OK;
+    for (;;) {
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        struct stat held, named;
+        o->journal_fd = open(o->journal, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+        if (o->journal_fd < 0) return ggx_fail_errno(error, errno, "create", o->journal);
+        if (fstat(o->journal_fd, &held) != 0 || !S_ISREG(held.st_mode))
+            return ggx_fail(error, GGX_E_USAGE, "%.100s is not a regular file; remove it", o->journal);
+        if (fcntl(o->journal_fd, F_SETLK, &lock) != 0 && (errno == EACCES || errno == EAGAIN))
+            return ggx_fail(error, GGX_E_USAGE, "another ggx is writing %.100s; wait for it, or choose another -o",
+                            o->path);
+        if (lstat(o->journal, &named) == 0 && named.st_ino == held.st_ino && named.st_dev == held.st_dev) return GGX_OK;
+        close(o->journal_fd);
+    }
 }
 
 /* Takes up the journal when it belongs to this plan and the unfinished file is there; else begins a fresh one. */
@@ -70,13 +77,13 @@ static ggx_status open_journal(ggx_output *o, ggx_error *error)
     return ggx_write_all(o->journal_fd, 0, packed, sizeof packed, o->journal, error);
 }
 
-static ggx_status check_space(ggx_output *o, ggx_error *error)
+static ggx_status check_space(const ggx_output *o, ggx_error *error)
 {
     struct stat st = {0};
     struct statvfs fs;
-    if (fstat(o->fd, &st) != 0 || fstatvfs(o->fd, &fs) != 0 || !fs.f_frsize)
-        return GGX_OK; /* unknown: writing will tell */
-    uint64_t have = (uint64_t)st.st_blocks * 512, room = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (fstatvfs(o->directory, &fs) != 0 || !fs.f_frsize) return GGX_OK; /* unknown: writing will tell */
+    uint64_t have = lstat(o->partial, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0,
+             room = (uint64_t)fs.f_bavail * fs.f_frsize;
     uint64_t need = o->plan->total_size > have ? o->plan->total_size - have : 0;
     if (need <= room) return GGX_OK;
     return ggx_fail(error, GGX_E_NOSPACE,
@@ -88,10 +95,8 @@ static ggx_status open_partial(ggx_output *o, ggx_error *error)
 {
     o->fd = open(o->partial, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (o->fd < 0) return ggx_fail_errno(error, errno, "create", o->partial);
-    ggx_status status = check_space(o, error);
-    if (status == GGX_OK && ftruncate(o->fd, (off_t)o->plan->total_size) != 0)
-        status = ggx_fail_errno(error, errno, "write", o->partial);
-    return status;
+    if (ftruncate(o->fd, (off_t)o->plan->total_size) != 0) return ggx_fail_errno(error, errno, "write", o->partial);
+    return GGX_OK;
 }
 
 static ggx_status write_emitted(const ggx_emit *emit, uint32_t output, uint64_t offset, const void *data, uint64_t size,
@@ -118,10 +123,15 @@ ggx_status ggx_output_open(ggx_output *o, const ggx_output_request *request, con
     pthread_mutex_init(&o->lock, NULL);
     pthread_mutex_init(&o->journal_lock, NULL);
     o->opened = 1;
-    o->done = calloc((size_t)(plan->tile_count / 8 + 1), 1);
-    o->pending = malloc((size_t)(plan->tile_count + 1) * sizeof *o->pending);
-    ggx_status status = o->done && o->pending ? GGX_OK : ggx_fail(error, GGX_E_NOMEM, "out of memory");
-    if (status == GGX_OK) status = ggx_output_names(o, request->path, error);
+    ggx_status status = ggx_output_names(o, request->path, error);
+    if (status == GGX_OK) status = check_space(o, error);
+    if (status == GGX_OK) {
+        o->done = calloc((size_t)(plan->tile_count / 8 + 1), 1);
+        o->pending = malloc((size_t)(plan->tile_count + 1) * sizeof *o->pending);
+        if (!o->done || !o->pending)
+            status = ggx_fail(error, GGX_E_NOMEM, "no memory for %llu tiles; raise --memory, they grow with it",
+                              (unsigned long long)plan->tile_count);
+    }
     if (status == GGX_OK) status = ggx_output_other_journals(o, error);
     if (status == GGX_OK) status = lock_journal(o, error);
     if (status != GGX_OK) { /* nothing of ours lies there yet */
@@ -129,6 +139,8 @@ ggx_status ggx_output_open(ggx_output *o, const ggx_output_request *request, con
         return status;
     }
     status = open_journal(o, error);
+    /* Again, now that our own can be seen: of two that began at once, at least one sees the other. */
+    if (status == GGX_OK) status = ggx_output_other_journals(o, error);
     if (status == GGX_OK) status = open_partial(o, error);
     ggx_emit emit = {sizeof emit, 0, o, write_emitted};
     if (status == GGX_OK) status = plan->writer->render(plan->writer_instance.self, &emit, error);
@@ -220,14 +232,14 @@ void ggx_output_close(ggx_output *o)
 
 ggx_status ggx_output_commit(ggx_output *o, ggx_error *error)
 {
-    ggx_status status = GGX_OK;
-    if (o->parts == 1) { /* no journal needed any more: one sync, then the name */
+    ggx_status status = ggx_plan_source_check(o->plan, error);
+    if (status == GGX_OK && o->parts == 1) { /* no journal needed any more: one sync, then the name */
         status = ggx_output_rename(o->partial, o->path, o->fd, o->directory, error);
         if (status == GGX_OK) {
             (void)unlink(o->journal);
             (void)fsync(o->directory);
         }
-    } else {
+    } else if (status == GGX_OK) {
         status = flush(o, error);
         if (status == GGX_OK && fsync(o->directory) != 0)
             status = ggx_fail_errno(error, errno, "sync the directory of", o->path);

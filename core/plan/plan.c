@@ -64,6 +64,29 @@ static void digest_tensor(ggx_digest *d, const ggx_plan_tensor *t, const ggx_che
     }
 }
 
+/* Sizes and times of the files that the plan was made from. Not the inode: another machine may see the same file under another one. */
+static ggx_status digest_source(const ggx_plan *plan, ggx_digest *d, ggx_error *error)
+{
+    const ggx_source *source = plan->checkpoint->source;
+    for (uint32_t i = 0; i < plan->source_count; i++) {
+        uint64_t identity[3] = {0};
+        ggx_status status = ggx_source_identity(source, i, identity, error);
+        if (status != GGX_OK) return status;
+        ggx_digest_u64(d, identity[0]);
+        ggx_digest_u64(d, identity[1]);
+    }
+    return GGX_OK;
+}
+
+ggx_status ggx_plan_source_check(const ggx_plan *plan, ggx_error *error)
+{
+    ggx_digest now = GGX_DIGEST_START;
+    ggx_status status = digest_source(plan, &now, error);
+    if (status != GGX_OK) return status;
+    if (now.a == plan->source_digest[0] && now.b == plan->source_digest[1]) return GGX_OK;
+    return ggx_fail(error, GGX_E_INTEGRITY, "the input was changed while it was read; convert it again");
+}
+
 /* Everything that decides the output's bytes and how they are cut into tiles: the header as rendered, each tensor's views and
  * operations, and which files the source consists of. */
 static ggx_status make_digest(ggx_plan *plan, ggx_error *error)
@@ -74,14 +97,14 @@ static ggx_status make_digest(ggx_plan *plan, ggx_error *error)
     ggx_status status = plan->writer->render(plan->writer_instance.self, &emit, error);
     if (status != GGX_OK) return status;
     for (uint64_t i = 0; i < plan->tensor_count; i++) digest_tensor(&d, &plan->tensors[i], plan->checkpoint);
-    const ggx_source *source = plan->checkpoint->source;
-    for (uint32_t i = 0, n = source->count(source); i < n; i++) {
-        uint64_t identity[3] = {0};
-        status = ggx_source_identity(source, i, identity, error);
-        if (status != GGX_OK) return status;
-        ggx_digest_u64(&d, identity[0]); /* not the inode: another machine may see the same file under another one */
-        ggx_digest_u64(&d, identity[1]);
-    }
+    plan->source_count = plan->checkpoint->source->count(plan->checkpoint->source);
+    status = digest_source(plan, &d, error);
+    if (status != GGX_OK) return status;
+    ggx_digest files = GGX_DIGEST_START;
+    status = digest_source(plan, &files, error);
+    if (status != GGX_OK) return status;
+    plan->source_digest[0] = files.a;
+    plan->source_digest[1] = files.b;
     plan->digest[0] = d.a;
     plan->digest[1] = d.b;
     return GGX_OK;

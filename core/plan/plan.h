@@ -85,8 +85,10 @@ typedef struct ggx_plan {
     uint64_t worker_memory;  /* their bytes */
     uint64_t minimum_memory; /* bytes below which --memory is refused */
     uint64_t memory;
-    uint32_t workers;   /* threads that fit the memory */
-    uint64_t digest[2]; /* of everything that decides the output bytes and the tiles */
+    uint32_t workers;          /* threads that fit the memory */
+    uint32_t source_count;     /* members of the source when the plan was made */
+    uint64_t source_digest[2]; /* of their sizes and times */
+    uint64_t digest[2];        /* of everything that decides the output bytes and the tiles */
 } ggx_plan;
 
 /* Makes the plan. `result` must live as long as the plan. Errors: GGX_E_USAGE (types, memory below the minimum), GGX_E_NOTFOUND (no plugin for
@@ -95,6 +97,9 @@ ggx_status ggx_plan_make(ggx_plan *plan, ggx_registry *registry, const ggx_check
                          const ggx_recipe_result *result, const char *recipe, const ggx_plan_request *request,
                          const ggx_run *run, ggx_error *error);
 void ggx_plan_close(ggx_plan *plan);
+
+/* GGX_E_INTEGRITY when a file of the source is no longer what it was when the plan was made. */
+ggx_status ggx_plan_source_check(const ggx_plan *plan, ggx_error *error);
 
 /* The box of one tile of a tensor, counted from 0. */
 void ggx_plan_tile(const ggx_plan_tensor *tensor, uint64_t tile, ggx_box *out);

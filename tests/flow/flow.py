@@ -37,9 +37,9 @@ def write_safetensors(path, tensors):
             f.write(floats(size // 4, seed))
 
 
-def run(*words, code=0, **more):
+def run(*words, code=0, timeout=300, **more):
     """Runs ggx and returns its standard output; the exit code must be `code`."""
-    done = subprocess.run([GGX, *map(str, words)], capture_output=True, text=True, timeout=300, **more)
+    done = subprocess.run([GGX, *map(str, words)], capture_output=True, text=True, timeout=timeout, **more)
     if code is not None and done.returncode != code:
         sys.exit(f"ggx {' '.join(map(str, words))}\nexit {done.returncode}, expected {code}\n{done.stdout}{done.stderr}")
     return done.stdout if code == 0 else done.stderr

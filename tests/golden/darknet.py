@@ -80,7 +80,7 @@ def check_maps(weights, folder):
         while child.poll() is None:
             try:
                 with open(f"/proc/{child.pid}/maps", encoding="utf-8", errors="replace") as file:
-                    seen |= set(re.findall(r"(/\S+\.so[.0-9]*)", file.read()))
+                    seen |= set(re.findall(r"(/\S+\.so(?:\.[0-9.]+)?)$", file.read(), re.M))
             except (FileNotFoundError, ProcessLookupError):
                 break
             time.sleep(0.0005)
