@@ -55,7 +55,16 @@ ggx_status ggx_cli_registry(const ggx_cli *cli, ggx_registry *registry, ggx_erro
                                         .user_plugins = cli->arguments.user_plugins,
                                         .cpu_mask = cli->arguments.cpu_mask,
                                         .run = &cli->run};
-    return ggx_registry_open(registry, &config, error);
+    ggx_status status = ggx_registry_open(registry, &config, error);
+    for (uint32_t i = 0; status == GGX_OK && i < registry->directory_count; i++) {
+        const ggx_plugin_directory *d =
+            &registry->directories[i]; /* what was named by hand should not fail in silence */
+        if (strcmp(d->origin, "option") || d->state == GGX_STATE_SEARCHED) continue;
+        ggx_str line = ggx_arena_format(&registry->arena, "--plugin-path %.200s is not searched: %.200s", d->path,
+                                        d->state == GGX_STATE_MISSING ? "there is no such directory" : d->why);
+        if (line.data && cli->run.log) cli->run.log(cli->run.context, GGX_LOG_WARNING, line.data);
+    }
+    return status;
 }
 
 static const verb *find_verb(const char *name)

@@ -27,15 +27,15 @@ struct option {
     size_t field; /* offset in ggx_arguments */
 };
 
-static read_value read_flag, read_text, read_directory, read_setting, read_override, read_kv, read_bytes, read_threads,
-    read_part;
+static read_value read_flag, read_text, read_type, read_directory, read_setting, read_override, read_kv, read_bytes,
+    read_threads, read_part;
 
 #define FIELD(name) offsetof(ggx_arguments, name)
 static const option options[] = {
     {"output", 'o', MAKES_PLAN, "FILE", "the file to make", read_text, FIELD(output)},
     {"reader", 0, OPENS_MODEL, "NAME", "the source's format, if its bytes do not tell", read_text, FIELD(reader)},
     {"writer", 0, MAKES_RESULT, "NAME[-TYPE]", "the output's format; else its name decides", read_text, FIELD(writer)},
-    {"type", 0, MAKES_RESULT | GGX_VERB_BENCH, "TYPE", "the weights' type in the output (ggx types)", read_text,
+    {"type", 0, MAKES_RESULT | GGX_VERB_BENCH, "TYPE", "the weights' type in the output (ggx types)", read_type,
      FIELD(type)},
     {"tensor-type", 0, MAKES_RESULT, "GLOB=TYPE", "another type for tensors of that name; repeatable", read_override,
      0},
@@ -102,6 +102,24 @@ static ggx_status read_text(ggx_arguments *arguments, const option *o, const cha
     return GGX_OK;
 }
 
+/* Names of types are lower case; GGUF's own spelling is not (Q4_K_M). */
+static const char *lower_case(ggx_arguments *arguments, const char *value)
+{
+    char *copy = ggx_arena_alloc(&arguments->arena, strlen(value) + 1);
+    for (size_t i = 0; copy && value[i]; i++)
+        copy[i] = value[i] >= 'A' && value[i] <= 'Z' ? (char)(value[i] - 'A' + 'a') : value[i];
+    return copy;
+}
+
+static ggx_status read_type(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    if (!*value) return refuse(o, value, "the name of a type", error);
+    const char *name = lower_case(arguments, value);
+    if (!name) return ggx_fail(error, GGX_E_NOMEM, "no memory for the command line");
+    *(const char **)field_of(arguments, o) = name;
+    return GGX_OK;
+}
+
 static ggx_status read_directory(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
 {
     (void)o, (void)error;
@@ -125,7 +143,7 @@ static ggx_status read_override(ggx_arguments *arguments, const option *o, const
     const char *equals = strrchr(value, '='); /* names may hold one, types do not */
     if (!equals || equals == value || !equals[1]) return refuse(o, value, "GLOB=TYPE", error);
     arguments->overrides[arguments->override_count++] =
-        (ggx_type_override){{value, (uint64_t)(equals - value)}, ggx_str_of(equals + 1)};
+        (ggx_type_override){{value, (uint64_t)(equals - value)}, ggx_str_of(lower_case(arguments, equals + 1))};
     return GGX_OK;
 }
 

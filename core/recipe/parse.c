@@ -2,8 +2,11 @@
 #include "base/text.h"
 #include "recipe/model.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <ggx_sdk/error.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define FILE_LIMIT (4u << 20)
 #define EXTENDS_DEPTH 8
@@ -130,7 +133,13 @@ static ggx_status parse_top(const ggx_recipe_parser *parser, const ggx_json *roo
 
 ggx_status ggx_recipe_text(ggx_arena *arena, const char *path, ggx_str *out, ggx_error *error)
 {
-    FILE *file = fopen(path, "rb");
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO would wait for a writer */
+    if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
+        close(fd);
+        return ggx_fail(error, GGX_E_USAGE, "recipe %s is not a regular file", path);
+    }
+    FILE *file = fd >= 0 ? fdopen(fd, "rb") : NULL;
     if (!file)
         return ggx_fail(error,
                         errno == ENOENT   ? GGX_E_NOTFOUND
