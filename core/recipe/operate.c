@@ -188,17 +188,18 @@ static ggx_status compare(ggx_eval *eval, const ggx_node *node, const ggx_value 
     if (is_number(a) && is_number(b)) {
         order = order_numbers(a, b);
     } else if (a->kind == GGX_VALUE_STR && b->kind == GGX_VALUE_STR) {
-        order = ggx_str_order(a->text, b->text);
+        order = ggx_str_order(a->text, b->text); /* of any size */
+        order = (order > 0) - (order < 0);
     } else {
         return GGX_NODE_FAIL(eval, node,
                              "%s and %s cannot be ordered; numbers with numbers and strings with strings can",
                              ggx_value_kind(a), ggx_value_kind(b));
     }
     switch (node->operation) {
-    case '<': *out = ggx_value_bool(order != 2 && order < 0); break;
-    case '>': *out = ggx_value_bool(order != 2 && order > 0); break;
-    case GGX_SIGN_AT_MOST: *out = ggx_value_bool(order != 2 && order <= 0); break;
-    default: *out = ggx_value_bool(order != 2 && order >= 0); break;
+    case '<': *out = ggx_value_bool(order < 0); break;
+    case '>': *out = ggx_value_bool(order == 1); break;
+    case GGX_SIGN_AT_MOST: *out = ggx_value_bool(order <= 0); break;
+    default: *out = ggx_value_bool(order == 0 || order == 1); break; /* 2: a NaN has no order */
     }
     return GGX_OK;
 }

@@ -54,6 +54,7 @@ static const struct {
     {"[1, [2]] == [1.0, [2]]", "true"},
     {"[1] == [1, 2]", "false"},
     {"'a' < 'ab' and 'b' > 'ab'", "true"},
+    {"'c' > 'a' and 'c' >= 'a' and not 'a' > 'c'", "true"}, /* two apart: what memcmp says need not be 1 */
     {"1 < 2 or error('not reached')", "true"},
     {"false and error('not reached')", "false"},
     {"not 1 == 2", "true"},
