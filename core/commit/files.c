@@ -7,6 +7,7 @@
 
 #define ONE_WRITE (64u << 20) /* so that a cancelled run is noticed, and no call is longer than the kernel takes */
 
+#undef ggx_fail_errno
 ggx_status ggx_fail_errno(ggx_error *error, int code, const char *doing, const char *path)
 {
     char text[96];

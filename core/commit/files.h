@@ -12,5 +12,8 @@ int64_t ggx_read_some(int fd, uint64_t offset, void *out, uint64_t size);
 
 /* The error for errno after a failed call; `doing` is a verb ("create"). */
 ggx_status ggx_fail_errno(ggx_error *error, int code, const char *doing, const char *path);
+#ifdef __clang_analyzer__ /* as in ggx_sdk/error.h: that a failure is never GGX_OK */
+#define ggx_fail_errno(error, code, doing, path) (ggx_fail_errno((error), (code), (doing), (path)), GGX_E_IO)
+#endif
 
 #endif

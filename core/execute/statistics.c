@@ -41,11 +41,11 @@ static ggx_status read_rows(const ggx_gather *g, const ggx_view *view, const ggx
                             float *values, ggx_statistics *s, ggx_error *error)
 {
     ggx_box box = {.struct_size = sizeof box, .rank = view->rank};
-    uint64_t count = 1, inner = 1;
+    uint64_t count = 1, inner = 1, block = view->type.block_elems ? view->type.block_elems : 1;
     sums sum = {0};
     for (uint32_t a = view->rank; a-- > 0;) { /* boxes of at most RUN_ELEMS: trailing axes whole while they fit */
         uint64_t room = RUN_ELEMS / inner, step = view->shape[a] < room ? view->shape[a] : room;
-        if (step > view->type.block_elems && a == view->rank - 1) step -= step % view->type.block_elems;
+        if (step > block && a == view->rank - 1) step -= step % block;
         box.count[a] = step ? step : 1;
         inner *= box.count[a];
         if (!view->shape[a]) return GGX_OK;

@@ -57,7 +57,7 @@ static ggx_status read_entry(ggx_imatrix *m, const ggx_checkpoint *c, uint64_t t
 {
     const ggx_str whole = c->tensors[tensor].name;
     ggx_imatrix_entry *entry = &m->entries[m->entry_count++];
-    float *values, *counts;
+    float *values = NULL, *counts = NULL;
     uint64_t slabs;
     entry->name = ggx_arena_str(&m->arena, (ggx_str){whole.data, whole.size - sums_end.size});
     ggx_str name = ggx_arena_format(&m->arena, "%.*s%s", GGX_STR_ARGS(entry->name), counts_end.data);

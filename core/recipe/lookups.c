@@ -156,7 +156,7 @@ static ggx_status decode(ggx_eval *eval, const ggx_node *node, const ggx_tensor 
             block[i] = block[bytes - 1 - i];
             block[bytes - 1 - i] = swap;
         }
-    if (t->type.block_elems == 1 && bytes <= 8 && (t->type.name[0] == 'i' || t->type.name[0] == 'u') &&
+    if (t->type.block_elems == 1 && bytes && bytes <= 8 && (t->type.name[0] == 'i' || t->type.name[0] == 'u') &&
         ggx_str_int(ggx_str_of(t->type.name + 1), &bits) && bits == 8 * (int64_t)bytes) {
         uint64_t value = 0;
         for (uint32_t i = 0; i < bytes; i++) value |= (uint64_t)block[little_endian() ? i : bytes - 1 - i] << 8 * i;

@@ -186,6 +186,9 @@ static ggx_status join(ggx_apply *apply, joint *j, uint32_t index, ggx_view *out
     uint32_t axis = 0;
     ggx_error inner = {0};
     ggx_status status = GGX_OK;
+    if (!j->count)
+        return ggx_origin_fail(&rule->origin, GGX_WHOLE, apply->error, GGX_E_USAGE,
+                               "the rule has no tensor to begin with");
     *out = j->views[0];
     if (rule->join == GGX_JOIN_NONE) return GGX_OK;
     int stacked = rule->join == GGX_JOIN_STACK;

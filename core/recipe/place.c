@@ -45,6 +45,7 @@ void ggx_origin_place(const ggx_origin *origin, uint32_t offset, uint32_t *line,
     }
 }
 
+#undef ggx_origin_fail
 ggx_status ggx_origin_fail(const ggx_origin *origin, uint32_t offset, ggx_error *error, ggx_status status,
                            const char *format, ...)
 {

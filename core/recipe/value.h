@@ -128,6 +128,10 @@ typedef struct ggx_function {
 GGX_PRINTF(5, 6)
 ggx_status ggx_origin_fail(const ggx_origin *origin, uint32_t offset, ggx_error *error, ggx_status status,
                            const char *format, ...);
+#ifdef __clang_analyzer__ /* as in ggx_sdk/error.h: that a failure is never GGX_OK */
+#define ggx_origin_fail(origin, offset, error, status, ...) \
+    (ggx_origin_fail((origin), (offset), (error), (status), __VA_ARGS__), (status))
+#endif
 #define GGX_WHOLE UINT32_MAX
 
 /* Line and column of that byte. */

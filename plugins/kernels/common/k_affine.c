@@ -102,8 +102,8 @@ static void code_values(const affine_kernel *kernel, const affine_chunk *c, cons
 /* Scales and minimums coded and stored; what a reader will find, in d and m. */
 static void store_scales(const affine_kernel *kernel, affine_chunk *c, uint8_t *out, int weighted)
 {
-    int32_t scales[SUBS_MAX][LANES], mins[SUBS_MAX][LANES];
-    float d[LANES], dmin[LANES];
+    int32_t scales[SUBS_MAX][LANES] = {{0}}, mins[SUBS_MAX][LANES] = {{0}};
+    float d[LANES] = {0}, dmin[LANES] = {0};
     lanes sums[SUBS_MAX];
     if (weighted) turn_values(&c->at, &c->sums, sums);
     code_values(kernel, c, &c->scales, weighted ? sums : NULL, scales, d);

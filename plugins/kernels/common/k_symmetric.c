@@ -84,7 +84,7 @@ void ggx_quantize_q6_k_lanes(const float *in, void *out, uint64_t rows, uint64_t
     c.at.sub = SUB;
     for (uint64_t b = 0; b < total; b += LANES, to += LANES) {
         open_chunk(&c.at, in, b, total, cols, imatrix);
-        int groups = count_groups(&c.at), some[LANES];
+        int groups = count_groups(&c.at), some[LANES] = {0};
         c.bad = 0;
         for (int g = 0; g < groups; g++) search_q6_group(&c, g, imatrix);
         for (int k = 0; k < c.at.count; k++)

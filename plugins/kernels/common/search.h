@@ -82,10 +82,10 @@ static inline void search_affine_lanes(const ggx_affine *how, int n, const lanes
         whole = m_and(whole, f_eq(x[i], x[i]));
     }
     lanes low = f_min(f_zero(), in.lowest);
-    mask flat = f_le(in.high, low), bad = m_none();
+    mask flat = f_le(in.high, low);
     lanes inverse = f_div(nmax, f_sub(in.high, low));
     lanes scale = f_div(f_set(1), inverse), best_inverse = inverse, base = low;
-    bad = affine_bad_lanes(&in, inverse, low);
+    mask bad = affine_bad_lanes(&in, inverse, low);
     for (int i = 0; i < n; i++) levels[i] = affine_level_lanes(&in, inverse, low, x[i]);
     lanes best = affine_error_lanes(&in, levels, scale, low);
     for (int step = 0; step <= how->steps; step++) {

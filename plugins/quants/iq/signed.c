@@ -95,7 +95,7 @@ void ggx_signed_search(const ggx_signed *type, ggx_lattice *lattice, const float
                        ggx_signed_sub *out)
 {
     search s = {type, lattice, weights, (int)type->grid->dims, type->sub / (int)type->grid->dims, {0}, {0}};
-    uint8_t levels[32] = {0}, on_grid[8], signs[4];
+    uint8_t levels[32] = {0}, on_grid[8], signs[4] = {0};
     memset(out, 0, sizeof *out);
     out->zero = 1;
     for (int i = 0; i < type->sub; i++) s.roots[i] = sqrtf(weights[i]);
