@@ -134,6 +134,11 @@ static ggx_status check_operands(const verb *v, const ggx_arguments *arguments, 
         return GGX_OK;
     if (arguments->operand_count < v->fewest)
         return ggx_fail(error, GGX_E_USAGE, "ggx %s needs %s; see ggx %s --help", v->name, v->operands, v->name);
+    for (size_t i = 0; v == &verbs[0] && i < VERBS;
+         i++) /* a slip in the verb makes it the model, and the model one too many */
+        if (ggx_edit_distance(arguments->operands[0], verbs[i].name) <= 2)
+            return ggx_fail(error, GGX_E_USAGE, "there is no verb '%.80s'; did you mean %s?", arguments->operands[0],
+                            verbs[i].name);
     return ggx_fail(error, GGX_E_USAGE, "ggx %s does not take '%.80s'; see ggx %s --help", v->name,
                     arguments->operands[v->most], v->name);
 }

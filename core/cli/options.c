@@ -71,7 +71,7 @@ static const option options[] = {
     {"user-plugins", 0, LOADS_PLUGINS, NULL, "look for plugins in ~/.local/lib/ggx, too", read_flag,
      FIELD(user_plugins)},
     {"json", 0, EVERY_VERB & ~GGX_VERB_HELP, NULL, "print JSON", read_flag, FIELD(json)},
-    {"quiet", 'q', EVERY_VERB, NULL, "print only errors and results", read_flag, FIELD(quiet)},
+    {"quiet", 'q', EVERY_VERB, NULL, "print only errors and warnings", read_flag, FIELD(quiet)},
     {"verbose", 'v', EVERY_VERB, NULL, "print more on what is done", read_flag, FIELD(verbose)},
     {"help", 'h', EVERY_VERB, NULL, "print this", read_flag, FIELD(help)},
 };

@@ -55,7 +55,7 @@ ggx_status ggx_output_names(ggx_output *o, const char *path, ggx_error *error)
     struct stat st;
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     const int there = stat(path, &st) == 0;
-    if (!*base || (there && !S_ISREG(st.st_mode)))
+    if (!*base || !strcmp(path, "-") || (there && !S_ISREG(st.st_mode)))
         return ggx_fail(error, GGX_E_USAGE, "-o %.100s does not name a regular file", path);
     ggx_status status = there ? refuse_input(o, &st, path, error) : GGX_OK;
     if (status != GGX_OK) return status;

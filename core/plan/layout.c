@@ -50,7 +50,13 @@ ggx_status ggx_plan_layout(ggx_plan *plan, ggx_registry *registry, const ggx_rec
     ggx_status status = open_writer(plan, registry, request, run, error);
     if (status != GGX_OK) return status;
     plan->kvs = result->kvs;
-    plan->kv_count = result->identity && (plan->writer->flags & GGX_WRITER_FIELDS) ? 0 : result->kv_count;
+    plan->kv_count = result->kv_count;
+    if (result->identity && (plan->writer->flags & GGX_WRITER_FIELDS)) {
+        if (plan->kv_count && run && run->log)
+            run->log(run->context, GGX_LOG_WARNING,
+                     "the metadata is not written: only a recipe knows this format's header");
+        plan->kv_count = 0;
+    }
     status = tell_writer(plan, error);
     ggx_layout layout = {.struct_size = sizeof layout};
     if (status == GGX_OK) status = plan->writer->layout(plan->writer_instance.self, &layout, error);

@@ -72,6 +72,8 @@ static ggx_status put(ggx_apply *apply, const ggx_field *field, ggx_str key, con
     }
 }
 
+#define FIELDS_MOST 8192u /* each is compared with all before it */
+
 typedef struct header {
     ggx_kv *kvs;
     uint64_t count, capacity;
@@ -85,8 +87,8 @@ static ggx_status add(ggx_apply *apply, header *h, const ggx_field *field, const
                                    "the header has '%.*s' already", GGX_STR_ARGS(kv->key));
     if (h->count == h->capacity) {
         uint64_t wider = h->capacity ? 2 * h->capacity : 32;
-        ggx_kv *fresh = wider <= 65536 ? ggx_arena_array(apply->arena, wider, sizeof *fresh) : NULL;
-        if (!fresh) return ggx_fail(apply->error, GGX_E_NOMEM, "the header has more than 65536 fields");
+        ggx_kv *fresh = wider <= FIELDS_MOST ? ggx_arena_array(apply->arena, wider, sizeof *fresh) : NULL;
+        if (!fresh) return ggx_fail(apply->error, GGX_E_NOMEM, "the header has more than %u fields", FIELDS_MOST);
         if (h->count) memcpy(fresh, h->kvs, (size_t)(h->count * sizeof *fresh));
         h->kvs = fresh;
         h->capacity = wider;
