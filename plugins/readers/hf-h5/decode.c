@@ -231,7 +231,7 @@ ggx_status h5_box_read(h5_file *f, h5_decoder *decoder, const h5_dataset *d, con
     uint64_t at[GGX_MAX_RANK] = {0}, elems = 0;
     uint32_t rank = box->rank;
     if (!ggx_product_u64(box->count, rank, &elems) || !elems) return GGX_OK;
-    if (d->layout != H5_CHUNKED) { /* never written */
+    if (d->layout != H5_CHUNKED || !rank) { /* never written; a scalar has no chunks */
         for (uint64_t i = 0; i < elems; i++) memcpy(out + i * d->type.size, d->fill, d->type.size);
         return GGX_OK;
     }
