@@ -102,7 +102,7 @@ static ggx_status read_text(ggx_arguments *arguments, const option *o, const cha
     return GGX_OK;
 }
 
-/* Names of types are lower case; GGUF's own spelling is not (Q4_K_M). */
+/* Names of types are lower case here; other tools write them in capitals, too. */
 static const char *lower_case(ggx_arguments *arguments, const char *value)
 {
     char *copy = ggx_arena_alloc(&arguments->arena, strlen(value) + 1);
