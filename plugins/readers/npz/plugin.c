@@ -15,11 +15,11 @@ static int ends_with(ggx_str s, const char *end)
 
 static int32_t probe_npz(const ggx_probe *p) GGX_NOEXCEPT
 {
-    ggx_str first = {p->head.data ? p->head.data + 30 : NULL, 0};
     if (p->kind != GGX_SOURCE_FILE) return GGX_PROBE_NO;
     if (p->head.size >= 10 && !memcmp(p->head.data, "\x93NUMPY", 6)) return GGX_PROBE_PROVEN;
     int named = ends_with(p->name, ".npz") || ends_with(p->name, ".npy");
     if (p->head.size < 31 || memcmp(p->head.data, "PK\3\4", 4) != 0) return named ? GGX_PROBE_NAME : GGX_PROBE_NO;
+    ggx_str first = {p->head.data + 30, 0};
     first.size = (uint64_t)(uint8_t)p->head.data[26] | (uint64_t)(uint8_t)p->head.data[27] << 8;
     if (first.size > p->head.size - 30) first.size = 0;
     if (first.size > 4 && ends_with(first, ".npy")) return GGX_PROBE_PROVEN;

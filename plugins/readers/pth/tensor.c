@@ -91,7 +91,7 @@ static ggx_status find_bytes(const pth_file *r, const pth_part *part, const ggx_
     uint64_t size = part->storages.size + id->key.size;
     if (size > sizeof name) return refuse(v, path, error, GGX_E_MALFORMED, "its storage's name is too long");
     memcpy(name, part->storages.data, (size_t)part->storages.size);
-    memcpy(name + part->storages.size, id->key.data, (size_t)id->key.size);
+    if (id->key.size) memcpy(name + part->storages.size, id->key.data, (size_t)id->key.size);
     out->entry = ggx_zip_find(&r->zip, (ggx_str){name, size});
     if (!out->entry)
         return refuse(v, path, error, GGX_E_MALFORMED, "its storage %.*s is not in the zip",
