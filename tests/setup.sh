@@ -9,11 +9,11 @@ set -eu
 tests=$(cd "$(dirname "$0")" && pwd)
 oracles=${GGX_ORACLES:-$(dirname "$tests")/.oracles}
 
-build_packages="gcc libc6-dev cmake ninja-build pkg-config zlib1g-dev"
+build_packages="gcc libc6-dev cmake ninja-build pkg-config zlib1g-dev libcurl4-openssl-dev libssl-dev libsodium-dev libpcre2-dev"
 # binutils: nm for the ABI tests. g++: the headers as C++17. libclang-rt-14-dev: libFuzzer. git: clones in the tests.
-# strace: what a conversion opens.
+# strace: what a conversion opens. nginx-light and minisign: what downloads come from and are signed with.
 test_packages="libcmocka-dev g++ binutils clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
-               gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user python3 python3-venv git strace"
+               gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user python3 python3-venv git strace nginx-light minisign"
 aarch64_packages="zlib1g:arm64 zlib1g-dev:arm64 libcmocka0:arm64 libcmocka-dev:arm64"
 
 fail()
@@ -115,6 +115,24 @@ install_files()
     finish_step
 }
 
+# The source tree of llama.cpp as a package of PyPI carries it: its converters are run and its tables read in the tests. The package is
+# only unpacked.
+install_llama()
+{
+    if is_done llama "$tests/requirements-llama.txt"; then return; fi
+    echo "setup: the source tree of llama.cpp"
+    rm -rf "$oracles/llama.cpp" "$oracles/llama.part"
+    mkdir -p "$oracles/llama.part"
+    "$oracles/venv/bin/pip" download -qq --no-input --no-deps --require-hashes --no-binary :all: -d "$oracles/llama.part" \
+        -r "$tests/requirements-llama.txt" || fail "pip could not fetch what tests/requirements-llama.txt names"
+    tar -xzf "$oracles"/llama.part/llama_cpp_python-*.tar.gz -C "$oracles/llama.part" --strip-components=1 --wildcards \
+        '*/vendor/llama.cpp/conversion' '*/vendor/llama.cpp/convert_*.py' '*/vendor/llama.cpp/gguf-py' '*/vendor/llama.cpp/models' \
+        '*/vendor/llama.cpp/src' '*/vendor/llama.cpp/LICENSE'
+    mv "$oracles/llama.part/vendor/llama.cpp" "$oracles/llama.cpp"
+    rm -rf "$oracles/llama.part"
+    finish_step
+}
+
 # The arm64 libraries are unpacked into a folder of their own with an apt state of their own: a foreign architecture added
 # to the machine would outlive the tests.
 install_aarch64()
@@ -153,6 +171,7 @@ all)
         install_venv venv "$tests/requirements-torch.txt" "$tests/requirements.txt"
         install_venv venv-tensorflow "$tests/requirements-tensorflow.txt"
         install_files
+        install_llama
         install_npm
         install_aarch64
     ) 9>"$oracles/lock"

@@ -110,7 +110,7 @@ void ggx_progress_update(void *context, uint64_t done, uint64_t total)
     if (progress->first == UINT64_MAX) progress->first = done; /* a resumed run does not begin at 0 */
     if (!progress->terminal)
         print_line(progress, done, total, time);
-    else if (time - progress->shown >= BETWEEN_BARS)
+    else if (done < total && (!progress->drawn || time - progress->shown >= BETWEEN_BARS))
         draw_bar(progress, done, total, time);
     pthread_mutex_unlock(&progress->lock);
 }
