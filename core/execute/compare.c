@@ -92,7 +92,8 @@ static void choose_steps(const side *a, const side *b, uint64_t *step)
     uint64_t inner = 1;
     for (uint32_t axis = a->view.rank; axis-- > 0;) {
         uint64_t room = RUN_ELEMS / inner, most = a->view.shape[axis] < room ? a->view.shape[axis] : room;
-        if (axis + 1 == a->view.rank && most < a->view.shape[axis] && most > blocks) most -= most % blocks;
+        if (axis + 1 == a->view.rank && most < a->view.shape[axis] && blocks > 1 && most > blocks)
+            most -= most % blocks;
         step[axis] = most ? most : 1;
         inner *= step[axis];
     }

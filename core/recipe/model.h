@@ -176,8 +176,8 @@ typedef struct ggx_recipe_parser {
 
 ggx_origin ggx_parser_origin(const ggx_recipe_parser *parser, const ggx_json *json);
 /* An error at a value. */
-#define GGX_PARSER_FAIL(parser, at_json, ...)                                                               \
-    ggx_origin_fail(&(ggx_origin){(parser)->file, (parser)->document, at_json}, GGX_WHOLE, (parser)->error, \
+#define GGX_PARSER_FAIL(parser, at_json, ...)                                                                 \
+    ggx_origin_fail((&(ggx_origin){(parser)->file, (parser)->document, at_json}), GGX_WHOLE, (parser)->error, \
                     GGX_E_USAGE, __VA_ARGS__)
 ggx_status ggx_parser_words(const ggx_recipe_parser *parser, const ggx_json *object, const char *const *words,
                             const char *what);

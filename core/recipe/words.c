@@ -22,7 +22,7 @@ ggx_origin ggx_parser_origin(const ggx_recipe_parser *parser, const ggx_json *js
 
 ggx_status ggx_parser_no_memory(const ggx_recipe_parser *parser)
 {
-    return ggx_origin_fail(&(ggx_origin){parser->file, parser->document, &(ggx_json){.line = 1, .column = 1}},
+    return ggx_origin_fail((&(ggx_origin){parser->file, parser->document, &(ggx_json){.line = 1, .column = 1}}),
                            GGX_WHOLE, parser->error, GGX_E_NOMEM, "the recipe needs too much memory");
 }
 
