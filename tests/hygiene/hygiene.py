@@ -37,6 +37,8 @@ class Tree:
         for folder, folders, names in os.walk(self.root):
             folders[:] = [f for f in folders if f not in (".git", "build", ".oracles", "__pycache__")]
             for name in names:
+                if name == ".git":  # of a linked work tree
+                    continue
                 path = pathlib.Path(folder, name)
                 self.files[path.relative_to(self.root).as_posix()] = path
 
