@@ -61,7 +61,7 @@ ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error
                                 .threads = wanted->threads,
                                 .settings = wanted->settings,
                                 .setting_count = wanted->setting_count};
-    ggx_recipe_env env = {.checkpoint = &flow->checkpoint, .type_name = "", .version = GGX_VERSION};
+    ggx_recipe_env env = {.checkpoint = &flow->checkpoint, .type_name = "", .via = wanted->via, .version = GGX_VERSION};
     ggx_status status = choose_writer(flow, wanted, error);
     if (status == GGX_OK) status = apply_recipe(flow, wanted, &env, error);
     if (status == GGX_OK) status = apply_mixture(flow, wanted, &env, error);

@@ -37,6 +37,7 @@ static ggx_status tell_writer(ggx_plan *plan, ggx_error *error)
                               .name = t->name,
                               .type = t->type,
                               .type_code = t->type_code,
+                              .label = t->label,
                               .nbytes = t->nbytes};
         memcpy(out.shape, t->view.shape, sizeof out.shape);
         status = w->tensor(self, &out, error);

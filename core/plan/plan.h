@@ -46,6 +46,7 @@ typedef struct ggx_plan_tensor {
     uint32_t mode; /* GGX_MODE_* */
     ggx_type type; /* in the output */
     int32_t type_code;
+    uint32_t label;            /* 0, or 1 + the type_code that the file is to claim */
     int32_t sequential;        /* 1: a source is GGX_ACCESS_SEQUENTIAL: one worker takes all tiles in order */
     const ggx_quant *quant;    /* of `type`; NULL for f32 and for COPY */
     const ggx_kernels *encode; /* NULL for f32 and for COPY */

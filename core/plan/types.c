@@ -268,6 +268,21 @@ static ggx_status choose_type(choice *c, ggx_str wanted, ggx_str via)
     return GGX_OK;
 }
 
+/* What the file is to say of the tensor, whatever the truth is. */
+static ggx_status choose_label(choice *c)
+{
+    const ggx_quant *quant = NULL;
+    const ggx_str label = c->from->label;
+    const int plain = ggx_str_same(label, pivot);
+    ggx_status status = label.size && !plain ? ggx_registry_quant(c->registry, label, &quant, c->error) : GGX_OK;
+    if (status != GGX_OK || !label.size) return status;
+    if (quant && quant->type_code == GGX_NO_CODE)
+        return ggx_fail(c->error, GGX_E_USAGE, "tensor '%.*s' cannot be labelled %s, which has no number",
+                        GGX_STR_ARGS(c->to->name), quant->type.name);
+    c->to->label = quant ? 1 + (uint32_t)quant->type_code : 1;
+    return GGX_OK;
+}
+
 /* A pattern that no name matches is a slip of the pen: better said than obeyed. */
 static ggx_status check_overrides(const ggx_recipe_result *result, const ggx_plan_request *request, ggx_error *error)
 {
@@ -304,6 +319,7 @@ ggx_status ggx_plan_types(ggx_plan *plan, ggx_registry *registry, const ggx_reci
         c.to->rule_line = c.from->rule_line;
         if (c.mixed) c.to->note = c.mixed->note;
         ggx_status status = choose_type(&c, wanted_type(c.from, c.mixed, request, &c.explicitly), result->via);
+        if (status == GGX_OK) status = choose_label(&c);
         if (status != GGX_OK) return status;
         uint64_t elems;
         if (!ggx_product_u64(c.to->view.shape, c.to->view.rank, &elems) ||

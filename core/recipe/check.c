@@ -132,7 +132,8 @@ static ggx_status check_rule(checker *c, const ggx_rule *rule)
     }
     for (uint32_t i = 0; i < rule->output_count && status == GGX_OK; i++) {
         const ggx_rule_output *o = &rule->outputs[i];
-        status = check_nodes(c, (const ggx_node *const[]){o->to, o->type, o->fallback, o->rows, o->when}, 5, scope);
+        status = check_nodes(c, (const ggx_node *const[]){o->to, o->type, o->fallback, o->label, o->rows, o->when}, 6,
+                             scope);
         if (status == GGX_OK) status = check_steps(c, &o->steps, scope);
     }
     return status;
@@ -151,8 +152,9 @@ static ggx_status check_field(checker *c, const ggx_field *field)
 
 static ggx_status check_profile(checker *c, const ggx_profile *profile)
 {
-    ggx_status status =
-        check_nodes(c, (const ggx_node *const[]){profile->via, profile->vectors, profile->matrices}, 3, NULL);
+    ggx_status status = check_nodes(
+        c, (const ggx_node *const[]){profile->via, profile->vectors, profile->matrices, profile->type, profile->label},
+        5, NULL);
     if (status == GGX_OK) status = check_steps(c, &profile->layout, NULL);
     for (uint32_t i = 0; i < profile->field_count && status == GGX_OK; i++)
         status = check_field(c, &profile->fields[i]);

@@ -76,7 +76,7 @@ static ggx_status demand(ggx_apply *apply, uint32_t index, const ggx_value *valu
     ggx_str name = ggx_pattern_fill(&apply->eval->arena, pattern, pattern, &match);
     if (!name.data) return ggx_fail(apply->error, GGX_E_NOMEM, "no memory to check the recipe's tensors");
     if (ggx_recipe_find(&apply->eval->arena, apply->recipe, apply->env->checkpoint, name) != UINT64_MAX)
-        return ggx_eval_work(apply->eval, rule->domains[0].list, 1);
+        return rule->domain_count ? ggx_eval_work(apply->eval, rule->domains[0].list, 1) : GGX_OK;
     return ggx_origin_fail(&rule->origin, GGX_WHOLE, apply->error, GGX_E_MALFORMED,
                            "the checkpoint has no tensor '%.*s', which recipe %s needs", GGX_STR_ARGS(name),
                            apply->recipe->id);
@@ -114,7 +114,9 @@ static ggx_status check_rule(ggx_apply *apply, uint32_t index)
     if (status != GGX_OK || optional) return status;
     if (rule->domain_count && rule->domain_count + (rule->over.size != 0) == pattern->slot_count)
         return demand_all(apply, index);
-    if (apply->taken[index] || rule->when) return GGX_OK;
+    if (apply->taken[index]) return GGX_OK;
+    if (rule->when) /* one that can be computed without a match must find its tensor when it holds */
+        return pattern->slot_count || pattern->regex ? GGX_OK : demand(apply, index, NULL);
     return ggx_origin_fail(&rule->origin, GGX_WHOLE, apply->error, GGX_E_MALFORMED,
                            "the checkpoint has no tensor '%.*s', which recipe %s needs", GGX_STR_ARGS(pattern->text),
                            apply->recipe->id);

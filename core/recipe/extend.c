@@ -106,6 +106,8 @@ static ggx_status extend_fields(ggx_arena *arena, ggx_profile *profile, const gg
     if (!profile->via) profile->via = base->via;
     if (!profile->vectors) profile->vectors = base->vectors;
     if (!profile->matrices) profile->matrices = base->matrices;
+    if (!profile->type) profile->type = base->type;
+    if (!profile->label) profile->label = base->label;
     return GGX_OK;
 }
 

@@ -398,8 +398,8 @@ const char *const *ggx_function_names(const char **space, uint32_t capacity)
     return space;
 }
 
-const char *const ggx_builtin_names[] = {"reader",    "writer",           "type",    "quantized",
-                                         "file_type", "legacy_file_type", "version", NULL};
+const char *const ggx_builtin_names[] = {"reader",           "writer",  "type", "quantized",  "file_type",
+                                         "legacy_file_type", "version", "via",  "block_size", NULL};
 
 static ggx_value text_or_null(const char *text)
 {
@@ -427,6 +427,8 @@ int ggx_builtin_value(ggx_eval *eval, ggx_str name, ggx_value *out)
         *out = code_or_null(env->type ? env->type->legacy_file_type : env->type_name[0] ? 0 : GGX_NO_CODE);
         return 1;
     case 6: *out = text_or_null(env->version); return 1;
+    case 7: *out = text_or_null(env->via); return 1;
+    case 8: *out = ggx_value_int(env->type ? env->type->type.block_elems : 1); return 1;
     default: return 0;
     }
 }

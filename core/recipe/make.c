@@ -157,13 +157,16 @@ static ggx_status constant(ggx_apply *apply, const ggx_rule_source *source, ggx_
     return status != GGX_OK && inner.status ? ggx_apply_view_fail(apply, &source->origin, status, &inner) : status;
 }
 
-static ggx_status join_list(ggx_apply *apply, joint *j, uint32_t index, const ggx_match *match)
+/* `led` is the tensor that the leader matched; the others are found by name. */
+static ggx_status join_list(ggx_apply *apply, joint *j, uint32_t index, uint64_t led, const ggx_match *match)
 {
     const ggx_rule *rule = &apply->recipe->rules[index];
     ggx_status status = GGX_OK;
     for (uint32_t i = 0; i < rule->source_count && status == GGX_OK; i++) {
         const ggx_rule_source *source = &rule->sources[i];
-        if (source->pattern) {
+        if (source->pattern && i == rule->leader) {
+            status = add_tensor(apply, j, index, led, &source->steps);
+        } else if (source->pattern) {
             ggx_str name =
                 ggx_pattern_fill(&apply->eval->arena, source->pattern, rule->sources[rule->leader].pattern, match);
             if (!name.data) return no_memory(apply);
@@ -220,6 +223,30 @@ static ggx_status type_name(ggx_apply *apply, const ggx_node *node, ggx_str *out
     return out->data ? GGX_OK : no_memory(apply);
 }
 
+/* A type that may be null: then *out stays empty. */
+static ggx_status type_or_none(ggx_apply *apply, const ggx_node *node, ggx_str *out)
+{
+    ggx_value value = {0};
+    ggx_status status = node ? ggx_eval_node(apply->eval, node, &value) : GGX_OK;
+    return status == GGX_OK && value.kind != GGX_VALUE_NULL ? type_name(apply, node, out) : status;
+}
+
+/* The rule's words first, then the profile's. */
+static ggx_status choose_types(ggx_apply *apply, const ggx_rule_output *output, ggx_recipe_tensor *t)
+{
+    const ggx_profile *profile = apply->profile;
+    const int matrix = t->view.rank >= 2;
+    ggx_status status = type_or_none(apply, output->type ? output->type : profile ? profile->type : NULL, &t->type);
+    if (status == GGX_OK)
+        status = type_or_none(apply, output->label ? output->label : profile ? profile->label : NULL, &t->label);
+    if (status == GGX_OK) status = type_name(apply, output->fallback, &t->default_type);
+    t->quantize = t->type.size ? 0 : output->fallback || matrix;
+    if (status == GGX_OK && !t->type.size && !output->fallback && profile)
+        status = type_name(apply, matrix ? profile->matrices : profile->vectors, &t->default_type);
+    if (t->type.size) t->default_type = t->type;
+    return status;
+}
+
 static ggx_status make_output(ggx_apply *apply, uint32_t index, uint32_t into, const ggx_view *view,
                               const ggx_op_list *ops, ggx_made *made)
 {
@@ -235,17 +262,10 @@ static ggx_status make_output(ggx_apply *apply, uint32_t index, uint32_t into, c
     if (status == GGX_OK && !name.size) return GGX_NODE_FAIL(apply->eval, output->to, "an output's name is empty");
     if (status == GGX_OK) status = ggx_steps_run(apply, &output->steps, &t->view, &own);
     if (status == GGX_OK && apply->profile) status = ggx_steps_run(apply, &apply->profile->layout, &t->view, NULL);
-    if (status == GGX_OK) status = type_name(apply, output->type, &t->type);
-    if (status == GGX_OK) status = type_name(apply, output->fallback, &t->default_type);
+    if (status == GGX_OK) status = choose_types(apply, output, t);
     if (status == GGX_OK && output->rows)
         status = ggx_steps_axis(apply->eval, output->rows, t->view.rank ? t->view.rank : 1, &t->row_axes);
     if (status != GGX_OK) return status;
-    t->quantize = output->type ? 0 : output->fallback || t->view.rank >= 2;
-    if (!output->type && !output->fallback && apply->profile)
-        status =
-            type_name(apply, t->view.rank >= 2 ? apply->profile->matrices : apply->profile->vectors, &t->default_type);
-    if (status != GGX_OK) return status;
-    if (output->type) t->default_type = t->type;
     t->name = ggx_arena_str(apply->arena, name);
     ggx_op *kept = ggx_arena_array(apply->arena, own.count, sizeof *kept);
     if (!kept || !t->name.data) return no_memory(apply);
@@ -273,6 +293,7 @@ static ggx_status make_outputs(ggx_apply *apply, uint32_t index, ggx_view *view,
         ggx_made *made = &apply->made[apply->made_count];
         *made =
             (ggx_made){.position = position, .rule = index, .into = i, .match = *match, .sequence = apply->made_count};
+        if (rule->outputs[i].last) made->position = UINT64_MAX;
         status = make_output(apply, index, i, view, &ops, made);
         if (status == GGX_OK) apply->made_count++;
     }
@@ -322,7 +343,7 @@ ggx_status ggx_rule_make(ggx_apply *apply, uint32_t index, uint64_t tensor, cons
     apply->eval->locals = ggx_match_bind(rule->sources[rule->leader].pattern, match, NULL, space);
     ggx_status status = check_shape(apply, rule, t);
     if (status == GGX_OK)
-        status = rule->over.size ? join_over(apply, &j, index, match) : join_list(apply, &j, index, match);
+        status = rule->over.size ? join_over(apply, &j, index, match) : join_list(apply, &j, index, tensor, match);
     if (status == GGX_OK) status = join(apply, &j, index, &view);
     if (status == GGX_OK) status = make_outputs(apply, index, &view, (rule->last ? j.last : j.first) + 1, match);
     apply->eval->locals = NULL;

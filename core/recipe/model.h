@@ -22,6 +22,8 @@ typedef struct ggx_pattern {
     uint32_t part_count, slot_count;
     ggx_str names[GGX_MAX_PLACEHOLDERS];
     uint8_t integer[GGX_MAX_PLACEHOLDERS];
+    void *regex;                           /* compiled, of a pattern that begins with "re:"; then there are no parts */
+    uint32_t groups[GGX_MAX_PLACEHOLDERS]; /* its number for each slot */
 } ggx_pattern;
 
 typedef struct ggx_match {
@@ -31,6 +33,9 @@ typedef struct ggx_match {
 ggx_status ggx_pattern_parse(ggx_arena *arena, const ggx_origin *origin, ggx_pattern **out, ggx_error *error);
 /* 1: the whole name matches; the slots point into it. `steps` counts work. */
 int ggx_pattern_match(const ggx_pattern *pattern, ggx_str name, ggx_match *match, uint64_t *steps);
+/* regex.c: `expression` is the text behind "re:". A match that reaches its limits sets *steps beyond every bound. */
+ggx_status ggx_regex_parse(ggx_arena *arena, ggx_pattern *p, ggx_str expression, ggx_error *error);
+int ggx_regex_match(const ggx_pattern *pattern, ggx_str name, ggx_match *match, uint64_t *steps);
 /* The slot of that name, or UINT32_MAX. */
 uint32_t ggx_pattern_slot(const ggx_pattern *pattern, ggx_str name);
 /* The name with the placeholders filled in from `from`'s match by name; data NULL without memory. */
@@ -85,7 +90,8 @@ typedef struct ggx_rule_source {
 
 typedef struct ggx_rule_output {
     ggx_origin origin;
-    ggx_node *to, *type, *fallback, *rows, *when;
+    ggx_node *to, *type, *fallback, *label, *rows, *when;
+    int32_t last; /* behind all outputs that are not */
     ggx_steps steps;
 } ggx_rule_output;
 
@@ -122,13 +128,14 @@ typedef struct ggx_field {
     ggx_domain domain; /* name empty: none */
 } ggx_field;
 
+enum { GGX_ORDER_NONE, GGX_ORDER_SOURCE, GGX_ORDER_RECIPE, GGX_ORDER_NAME };
 typedef struct ggx_profile {
     ggx_origin origin;
     ggx_str writer;
-    int32_t order; /* 0 not given, 1 source, 2 recipe */
+    int32_t order; /* GGX_ORDER_* */
     int32_t has_layout;
     ggx_steps layout;
-    ggx_node *via, *vectors, *matrices;
+    ggx_node *via, *vectors, *matrices, *type, *label;
     ggx_field *fields;
     uint32_t field_count;
 } ggx_profile;

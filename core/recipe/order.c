@@ -32,7 +32,8 @@ static int by_recipe(const void *left, const void *right)
 {
     const ggx_made *a = ((const entry *)left)->made, *b = ((const entry *)right)->made;
     const ggx_rule *rules = ((const entry *)left)->recipe->rules, *ra = &rules[a->rule], *rb = &rules[b->rule];
-    int order = by_size(ra->group, rb->group);
+    int order = by_size((uint64_t)ra->outputs[a->into].last, (uint64_t)rb->outputs[b->into].last);
+    if (!order) order = by_size(ra->group, rb->group);
     const ggx_pattern *pa = ra->sources ? ra->sources[ra->leader].pattern : NULL,
                       *pb = rb->sources ? rb->sources[rb->leader].pattern : NULL;
     uint32_t shared = pa && pb ? (pa->slot_count < pb->slot_count ? pa->slot_count : pb->slot_count) : 0;
@@ -73,8 +74,9 @@ ggx_status ggx_order_outputs(ggx_apply *apply, ggx_recipe_result *out)
     for (uint64_t i = 0; i < apply->made_count; i++) entries[i] = (entry){&apply->made[i], apply->recipe};
     ggx_status status = check_names(apply, entries);
     if (status != GGX_OK) return status;
-    qsort(entries, (size_t)apply->made_count, sizeof *entries,
-          apply->profile && apply->profile->order == 2 ? by_recipe : by_source);
+    const int32_t order = apply->profile ? apply->profile->order : GGX_ORDER_NONE;
+    if (order != GGX_ORDER_NAME) /* check_names has left them so */
+        qsort(entries, (size_t)apply->made_count, sizeof *entries, order == GGX_ORDER_RECIPE ? by_recipe : by_source);
     for (uint64_t i = 0; i < apply->made_count; i++) out->tensors[i] = entries[i].made->tensor;
     out->tensor_count = apply->made_count;
     return GGX_OK;

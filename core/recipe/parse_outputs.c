@@ -70,18 +70,18 @@ static ggx_status parse_profile(const ggx_recipe_parser *parser, const ggx_json 
     profile->writer = json->key;
     const ggx_json *order = ggx_json_get(json, "order"), *layout = ggx_json_get(json, "layout");
     if (order) {
-        if (order->kind == GGX_JSON_STRING && ggx_str_same(order->text, GGX_LIT("source")))
-            profile->order = 1;
-        else if (order->kind == GGX_JSON_STRING && ggx_str_same(order->text, GGX_LIT("recipe")))
-            profile->order = 2;
-        else
-            return GGX_PARSER_FAIL(parser, order, "'order' is \"source\" or \"recipe\"");
+        static const char *const words[] = {"", "source", "recipe", "name"};
+        for (int32_t i = GGX_ORDER_SOURCE; i <= GGX_ORDER_NAME; i++)
+            if (order->kind == GGX_JSON_STRING && ggx_str_same(order->text, ggx_str_of(words[i]))) profile->order = i;
+        if (!profile->order) return GGX_PARSER_FAIL(parser, order, "'order' is \"source\", \"recipe\" or \"name\"");
     }
     profile->has_layout = layout != NULL;
     status = ggx_parse_steps(parser, layout, &profile->layout);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "via"), &profile->via);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "vectors"), &profile->vectors);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "matrices"), &profile->matrices);
+    if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "type"), &profile->type);
+    if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "label"), &profile->label);
     return status == GGX_OK ? ggx_parse_header(parser, ggx_json_get(json, "header"), profile) : status;
 }
 

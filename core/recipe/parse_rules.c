@@ -5,16 +5,24 @@
 /* Words that go with each kind of rule; `first` names the kind. */
 static const char *const drop_words[] = {"drop", "when", "note", NULL};
 static const char *const group_words[] = {"group", "note", NULL};
-static const char *const output_words[] = {"to", "do", "type", "default", "rows", "when", "note", NULL};
+static const char *const output_words[] = {"to", "do", "type", "default", "label", "rows", "when", "at", "note", NULL};
 static const char *const source_words[] = {"from", "do", "const", "shape", "note", NULL};
 static const char *const join_words[] = {"over", "axis", "count", "note", NULL};
 static const char *const decode_words[] = {"plugin", "inputs", "note", NULL};
-static const char *const const_rule_words[] = {"const", "shape",   "to",   "do", "into", "for", "when",
-                                               "type",  "default", "rows", "at", "note", NULL};
+static const char *const const_rule_words[] = {"const", "shape",   "to",    "do",   "into", "for",  "when",
+                                               "type",  "default", "label", "rows", "at",   "note", NULL};
 
 static ggx_status missing(const ggx_recipe_parser *parser, const ggx_json *json, const char *word)
 {
     return GGX_PARSER_FAIL(parser, json, "'%s' is missing", word);
+}
+
+static ggx_status parse_at(const ggx_recipe_parser *parser, const ggx_json *at, int32_t *last)
+{
+    if (!at) return GGX_OK;
+    *last = at->kind == GGX_JSON_STRING && ggx_str_same(at->text, GGX_LIT("last"));
+    if (*last || (at->kind == GGX_JSON_STRING && ggx_str_same(at->text, GGX_LIT("first")))) return GGX_OK;
+    return GGX_PARSER_FAIL(parser, at, "'at' is \"first\" or \"last\"");
 }
 
 static ggx_status parse_output(const ggx_recipe_parser *parser, const ggx_json *json, ggx_rule_output *out,
@@ -28,7 +36,9 @@ static ggx_status parse_output(const ggx_recipe_parser *parser, const ggx_json *
     if (status == GGX_OK && with_steps) status = ggx_parser_value(parser, ggx_json_get(json, "when"), &out->when);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "type"), &out->type);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "default"), &out->fallback);
+    if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "label"), &out->label);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "rows"), &out->rows);
+    if (status == GGX_OK && with_steps) status = parse_at(parser, ggx_json_get(json, "at"), &out->last);
     if (status == GGX_OK && out->type && out->fallback)
         return GGX_PARSER_FAIL(parser, ggx_json_get(json, "default"),
                                "'type' fixes the type, so 'default' has no say; leave one out");
@@ -42,8 +52,8 @@ static ggx_status parse_outputs(const ggx_recipe_parser *parser, const ggx_json 
     rule->outputs = ggx_arena_array(parser->arena, rule->output_count, sizeof *rule->outputs);
     if (!rule->outputs) return ggx_parser_no_memory(parser);
     if (!into) return parse_output(parser, json, rule->outputs, 0);
-    static const char *const instead[] = {"to", "type", "default", "rows"};
-    for (int i = 0; i < 4; i++)
+    static const char *const instead[] = {"to", "type", "default", "label", "rows"};
+    for (int i = 0; i < 5; i++)
         if (ggx_json_get(json, instead[i]))
             return GGX_PARSER_FAIL(parser, ggx_json_get(json, instead[i]), "with 'into', '%s' stands in its elements",
                                    instead[i]);
@@ -77,6 +87,18 @@ static ggx_status parse_source(const ggx_recipe_parser *parser, const ggx_json *
         return GGX_PARSER_FAIL(parser, ggx_json_get(json, "shape"), "'shape' here belongs to 'const'");
     status = from ? ggx_parser_pattern(parser, from, &out->pattern) : parse_constant(parser, json, out);
     return status == GGX_OK ? ggx_parse_steps(parser, ggx_json_get(json, "do"), &out->steps) : status;
+}
+
+/* The names of other tensors are made from a pattern, which a regular expression cannot do. */
+static ggx_status refuse_regex(const ggx_recipe_parser *parser, const ggx_rule *rule)
+{
+    for (uint32_t i = 0; i < rule->source_count; i++) {
+        const ggx_pattern *p = rule->sources[i].pattern;
+        if (p && p->regex && (rule->source_count > 1 || rule->over.size || rule->domain_count))
+            return ggx_origin_fail(&p->origin, GGX_WHOLE, parser->error, GGX_E_USAGE,
+                                   "a regular expression takes tensors one by one: no lists, no 'over', no 'for'");
+    }
+    return GGX_OK;
 }
 
 /* All patterns of a rule have the same placeholders, so that the leader's match gives all names. */
@@ -168,26 +190,13 @@ static ggx_status parse_domains(const ggx_recipe_parser *parser, const ggx_json 
     return status;
 }
 
-static ggx_status parse_at(const ggx_recipe_parser *parser, const ggx_json *at, ggx_rule *rule)
-{
-    if (!at) return GGX_OK;
-    if (at->kind == GGX_JSON_STRING && ggx_str_same(at->text, GGX_LIT("first"))) {
-        rule->last = 0;
-    } else if (at->kind == GGX_JSON_STRING && ggx_str_same(at->text, GGX_LIT("last"))) {
-        rule->last = 1;
-    } else {
-        return GGX_PARSER_FAIL(parser, at, "'at' is \"first\" or \"last\"");
-    }
-    return GGX_OK;
-}
-
 static ggx_status parse_common(const ggx_recipe_parser *parser, const ggx_json *json, ggx_rule *rule)
 {
     ggx_status status = parse_domains(parser, json, rule);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "when"), &rule->when);
     if (status == GGX_OK) status = ggx_parse_steps(parser, ggx_json_get(json, "do"), &rule->steps);
     if (status == GGX_OK) status = parse_outputs(parser, json, rule);
-    return status == GGX_OK ? parse_at(parser, ggx_json_get(json, "at"), rule) : status;
+    return status == GGX_OK ? parse_at(parser, ggx_json_get(json, "at"), &rule->last) : status;
 }
 
 static ggx_status parse_drop(const ggx_recipe_parser *parser, const ggx_json *json, const ggx_json *drop,
@@ -256,6 +265,7 @@ static ggx_status parse_take(const ggx_recipe_parser *parser, const ggx_json *js
     if (status == GGX_OK) status = parse_common(parser, json, rule);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "shape"), &rule->shape);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "optional"), &rule->optional);
+    if (status == GGX_OK) status = refuse_regex(parser, rule);
     if (status == GGX_OK) rule->key = rule->sources[rule->leader].pattern->text;
     return status;
 }

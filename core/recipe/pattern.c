@@ -79,6 +79,9 @@ ggx_status ggx_pattern_parse(ggx_arena *arena, const ggx_origin *origin, ggx_pat
     if (p->text.size > 4096)
         return ggx_origin_fail(origin, GGX_WHOLE, error, GGX_E_USAGE,
                                "a pattern of %llu bytes; at most 4096 are allowed", (unsigned long long)p->text.size);
+    *out = p;
+    if (ggx_str_begins(p->text, GGX_LIT("re:")))
+        return ggx_regex_parse(arena, p, (ggx_str){p->text.data + 3, p->text.size - 3}, error);
     p->parts = ggx_arena_array(arena, p->text.size, sizeof *p->parts);
     if (!p->parts) return ggx_origin_fail(origin, GGX_WHOLE, error, GGX_E_NOMEM, "the recipe needs too much memory");
     for (uint64_t at = 0; at < p->text.size;) {
@@ -89,7 +92,6 @@ ggx_status ggx_pattern_parse(ggx_arena *arena, const ggx_origin *origin, ggx_pat
         }
         if (status != GGX_OK) return status;
     }
-    *out = p;
     return GGX_OK;
 }
 
@@ -139,7 +141,8 @@ static int match_from(const ggx_pattern *p, uint32_t part, ggx_str rest, ggx_mat
 
 int ggx_pattern_match(const ggx_pattern *pattern, ggx_str name, ggx_match *match, uint64_t *steps)
 {
-    return match_from(pattern, 0, name, match, 0, steps);
+    return pattern->regex ? ggx_regex_match(pattern, name, match, steps)
+                          : match_from(pattern, 0, name, match, 0, steps);
 }
 
 ggx_str ggx_pattern_fill(ggx_arena *arena, const ggx_pattern *pattern, const ggx_pattern *from, const ggx_match *match)

@@ -31,6 +31,7 @@ typedef struct ggx_recipe_tensor {
         row_axes; /* >0: when quantized to blocks that do not divide the last axis, axes from this one on are one row */
     ggx_str type; /* fixed type; empty: --type decides, and "float" below holds when it is not given */
     ggx_str default_type;            /* type when --type is not given; empty: the source's own */
+    ggx_str label;                   /* the type that the file is to say, whatever the bytes are; empty: the truth */
     uint32_t rule_line, rule_column; /* in the recipe file; 0 for --recipe none */
     int32_t quantize;                /* 1: --type applies to it; 0: it keeps default_type (a norm, a bias) */
 } ggx_recipe_tensor;
@@ -61,6 +62,7 @@ typedef struct ggx_recipe_env {
     const char *writer;    /* name of the output's writer */
     const ggx_quant *type; /* the --type, or NULL when not given */
     const char *type_name; /* its name, or "" */
+    const char *via;       /* the --via, or NULL when not given */
     const char *version;   /* of ggx */
 } ggx_recipe_env;
 

@@ -5,13 +5,14 @@
 const char *const ggx_recipe_words[] = {"id",      "about",  "extends", "when",     "specificity",
                                         "config",  "values", "require", "tensors",  "without",
                                         "outputs", "note",   "$schema", "prefixes", NULL};
-const char *const ggx_rule_words[] = {"from", "to",    "do",       "into",   "concat",  "stack", "for",
-                                      "when", "shape", "optional", "type",   "default", "rows",  "at",
-                                      "drop", "group", "const",    "decode", "note",    NULL};
+const char *const ggx_rule_words[] = {"from",  "to",    "do",       "into",  "concat",  "stack", "for",
+                                      "when",  "shape", "optional", "type",  "default", "rows",  "at",
+                                      "label", "drop",  "group",    "const", "decode",  "note",  NULL};
 const char *const ggx_step_words[] = {"transpose", "reverse",   "permute", "reshape", "slice", "split",
                                       "squeeze",   "unsqueeze", "repeat",  "cast",    "add",   "mul",
                                       "neg",       "exp",       "if",      NULL};
-const char *const ggx_profile_words[] = {"header", "order", "layout", "via", "vectors", "matrices", "note", NULL};
+const char *const ggx_profile_words[] = {"header",   "order", "layout", "via",  "vectors",
+                                         "matrices", "type",  "label",  "note", NULL};
 const char *const ggx_field_words[] = {"u8",  "i8",  "u16", "i16",  "u32",  "i32",      "f32", "bool", "str",
                                        "u64", "i64", "f64", "copy", "when", "optional", "for", "note", NULL};
 

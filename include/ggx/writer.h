@@ -29,7 +29,7 @@ typedef struct ggx_out_tensor {
     ggx_str name;
     ggx_type type;                /* element type in the output */
     int32_t type_code;            /* ggml's number for the type, from the plugin that made it, or GGX_NO_CODE */
-    uint32_t reserved;            /* 0 */
+    uint32_t label;               /* 0, or 1 + ggml's number for the type that the file is to claim, true or not */
     uint64_t shape[GGX_MAX_RANK]; /* elements, slowest axis first; the last axis is whole blocks */
     uint64_t nbytes;              /* payload bytes: elements / block_elems * block_bytes */
 } ggx_out_tensor;

@@ -147,7 +147,7 @@ static const row rows[] = {
     FIELD(ggx_out_tensor, name)
     FIELD(ggx_out_tensor, type)
     FIELD(ggx_out_tensor, type_code)
-    FIELD(ggx_out_tensor, reserved)
+    FIELD(ggx_out_tensor, label)
     FIELD(ggx_out_tensor, shape)
     FIELD(ggx_out_tensor, nbytes)
     RECORD(ggx_layout)

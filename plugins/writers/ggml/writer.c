@@ -110,6 +110,7 @@ static ggx_status take_tensor(void *self, const ggx_out_tensor *t, ggx_error *er
                 ggx_fail(error, GGX_E_UNSUPPORTED, "tensor '%.*s': axis %u has %llu elements, a .bin holds 2^31 - 1",
                          GGX_STR_ARGS(t->name), i, (unsigned long long)t->shape[i]);
     if (status == GGX_OK) status = ggx_names_add(&w->names, t->name, "tensor", NULL, error);
+    if (t->label) code = (int32_t)(t->label - 1); /* some scripts write other bytes than their records say */
     return status == GGX_OK ? keep_record(w, t, code, error) : status;
 }
 
