@@ -59,6 +59,7 @@ ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error
                                 .pure = wanted->pure,
                                 .memory = wanted->memory,
                                 .threads = wanted->threads,
+                                .shards = wanted->shards,
                                 .settings = wanted->settings,
                                 .setting_count = wanted->setting_count};
     ggx_recipe_env env = {.checkpoint = &flow->checkpoint, .type_name = "", .via = wanted->via, .version = GGX_VERSION};
@@ -234,6 +235,7 @@ static ggx_status apply_mixture(ggx_flow *flow, const ggx_conversion *wanted, co
                                          .kvs = wanted->kvs,
                                          .kv_count = wanted->kv_count,
                                          .imatrix = flow->has_imatrix ? &flow->imatrix : NULL,
+                                         .keep_order = wanted->shards.keep,
                                          .layout = wanted->layout};
     return ggx_mixture_apply(&flow->arena, flow->mixture, &request, &flow->result, &flow->mixed, error);
 }

@@ -29,6 +29,7 @@ typedef struct ggx_conversion {
     uint64_t sync_bytes; /* bytes of output between two entries in the journal */
     uint32_t threads;
     uint32_t part, parts;
+    ggx_shards shards; /* --split-max-size, --split-max-tensors, --keep-split */
 } ggx_conversion;
 
 typedef struct ggx_flow {

@@ -28,7 +28,7 @@ struct option {
 };
 
 static read_value read_flag, read_text, read_type, read_directory, read_setting, read_override, read_kv, read_bytes,
-    read_threads, read_part;
+    read_decimal, read_count, read_threads, read_part;
 
 #define FIELD(name) offsetof(ggx_arguments, name)
 static const option options[] = {
@@ -50,6 +50,11 @@ static const option options[] = {
     {"allow-requantize", 0, MAKES_PLAN, NULL, "quantize again what is quantized already", read_flag, FIELD(requantize)},
     {"via", 0, MAKES_PLAN, "TYPE", "round weights to this type before quantizing", read_text, FIELD(via)},
     {"layout", 0, MAKES_PLAN, "NAME", "source, or that of the mixture, the default", read_text, FIELD(layout)},
+    {"keep-split", 0, MAKES_PLAN, NULL, "several files, as the model's are", read_flag, FIELD(keep_split)},
+    {"split-max-size", 0, MAKES_PLAN, "SIZE", "several files of at most that many bytes of tensors, as 500M or 2G",
+     read_decimal, FIELD(split_bytes)},
+    {"split-max-tensors", 0, MAKES_PLAN, "N", "several files of at most that many tensors", read_count,
+     FIELD(split_tensors)},
     {"override-kv", 0, MAKES_RESULT, "KEY=TYPE:VALUE", "set a key; TYPE is int, float, bool or str; repeatable",
      read_kv, 0},
     {"recipe", 0, MAKES_RESULT, "NAME|FILE|none", "how tensors are named and arranged; else what fits", read_text,
@@ -200,6 +205,28 @@ static ggx_status read_bytes(ggx_arguments *arguments, const option *o, const ch
     uint64_t *field = field_of(arguments, o);
     if (!ggx_str_bytes(ggx_str_of(value), field) || !*field)
         return refuse(o, value, "a number of bytes, as 512K, 64M or 1.5G", error);
+    return GGX_OK;
+}
+
+/* In powers of 1000, as other tools that split count. */
+static ggx_status read_decimal(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    const char *units = "KMGT", *unit = *value ? strchr(units, value[strlen(value) - 1]) : NULL;
+    ggx_str digits = {value, strlen(value) - (unit != NULL)};
+    uint64_t *field = field_of(arguments, o), scale = 1;
+    int64_t n;
+    for (const char *u = units; unit && u <= unit; u++) scale *= 1000;
+    if (!ggx_str_int(digits, &n) || n < 1 || (uint64_t)n > INT64_MAX / scale)
+        return refuse(o, value, "a whole number of bytes, as 500M or 2G (powers of 1000)", error);
+    *field = (uint64_t)n * scale;
+    return GGX_OK;
+}
+
+static ggx_status read_count(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    int64_t n;
+    if (!ggx_str_int(ggx_str_of(value), &n) || n < 1) return refuse(o, value, "a number from 1 on", error);
+    *(uint64_t *)field_of(arguments, o) = (uint64_t)n;
     return GGX_OK;
 }
 

@@ -35,9 +35,9 @@ typedef struct ggx_arguments {
     uint32_t override_count;
     ggx_setting *settings; /* -O */
     uint32_t setting_count;
-    uint64_t memory, sync_bytes;
+    uint64_t memory, sync_bytes, split_bytes, split_tensors;
     uint32_t threads, part, parts;
-    int32_t pure, leave_output, requantize, user_plugins, json, quiet, verbose, help, stats, check;
+    int32_t pure, leave_output, requantize, keep_split, user_plugins, json, quiet, verbose, help, stats, check;
 } ggx_arguments;
 
 /* Reads the words behind the verb. Errors: GGX_E_USAGE, with the nearest option's name. Free the arguments after an error too. */

@@ -33,6 +33,7 @@ static ggx_conversion conversion_of(const ggx_arguments *a)
                             .memory = a->memory,
                             .sync_bytes = a->sync_bytes ? a->sync_bytes : DEFAULT_SYNC,
                             .threads = a->threads ? a->threads : ggx_pool_cpus(),
+                            .shards = {a->split_bytes, a->split_tensors, a->keep_split},
                             .part = a->part,
                             .parts = a->parts};
 }
@@ -83,13 +84,14 @@ static void print_result(const ggx_cli *cli, const ggx_flow *flow, ggx_text *out
     if (a->json) {
         ggx_text_format(out, "{\"output\": ");
         ggx_text_json(out, ggx_str_of(a->output));
-        ggx_text_format(
-            out,
-            ", \"bytes\": %llu, \"tensors\": %llu, \"tiles\": %llu, \"resumed_tiles\": %llu, \"read_bytes\": %llu, "
-            "\"reader\": \"%s\", \"recipe\": ",
-            (unsigned long long)plan->total_size, (unsigned long long)plan->tensor_count,
-            (unsigned long long)plan->tile_count, (unsigned long long)flow->resumed,
-            (unsigned long long)ggx_source_bytes_read(flow->source), flow->checkpoint.reader_name);
+        ggx_text_format(out,
+                        ", \"files\": %u, \"bytes\": %llu, \"tensors\": %llu, \"tiles\": %llu, \"resumed_tiles\": "
+                        "%llu, \"read_bytes\": %llu, "
+                        "\"reader\": \"%s\", \"recipe\": ",
+                        plan->output_count, (unsigned long long)plan->total_size,
+                        (unsigned long long)plan->tensor_count, (unsigned long long)plan->tile_count,
+                        (unsigned long long)flow->resumed, (unsigned long long)ggx_source_bytes_read(flow->source),
+                        flow->checkpoint.reader_name);
         ggx_text_json(out, ggx_str_of(flow->recipe));
         ggx_text_format(out, ", \"writer\": \"%s\"}\n", flow->writer);
         return;
@@ -98,6 +100,8 @@ static void print_result(const ggx_cli *cli, const ggx_flow *flow, ggx_text *out
     ggx_text_format(out, "%s: %llu tensor%s (", a->output, (unsigned long long)plan->tensor_count,
                     plan->tensor_count == 1 ? "" : "s");
     list_types(plan, out);
+    if (plan->output_count > 1)
+        ggx_text_format(out, ") in %u files (-00001-of-%05u", plan->output_count, plan->output_count);
     ggx_text_format(out, "), %llu bytes, by reader %s, recipe %s, writer %s\n", (unsigned long long)plan->total_size,
                     flow->checkpoint.reader_name, flow->recipe, flow->writer);
     if (flow->resumed)

@@ -50,11 +50,59 @@ static ggx_status remove_journal(void *context, int fd, const char *name, ggx_er
     return GGX_OK;
 }
 
+/* One of the files being finished. */
+typedef struct finished {
+    char *path, *partial;
+    int fd;
+} finished;
+
+static void close_files(finished *files, uint32_t count)
+{
+    for (uint32_t i = 0; files && i < count; i++) {
+        if (files[i].fd >= 0) close(files[i].fd);
+        free(files[i].path);
+        free(files[i].partial);
+    }
+    free(files);
+}
+
+/* Opens the unfinished files; together they have the size that the journals say. */
+static ggx_status open_files(const gathering *g, const char *path, finished *files, uint32_t count, ggx_error *error)
+{
+    uint64_t size = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct stat st;
+        files[i].path = ggx_output_file_name(path, i, count);
+        files[i].partial = files[i].path ? ggx_output_partial(files[i].path, g->header.parts, g->header.digest) : NULL;
+        if (!files[i].partial) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+        files[i].fd = open(files[i].partial, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+        if (files[i].fd < 0 || fstat(files[i].fd, &st) != 0)
+            return ggx_fail_errno(error, errno, "open", files[i].partial);
+        size += (uint64_t)st.st_size;
+    }
+    if (size == g->header.file_size) return GGX_OK;
+    return ggx_fail(error, GGX_E_INTEGRITY, "%.100s does not have the size its journals say; make the parts again",
+                    files[0].partial);
+}
+
+static ggx_status finish_files(const gathering *g, const char *path, int directory, ggx_error *error)
+{
+    const uint32_t count = g->header.files ? (uint32_t)g->header.files : 1;
+    finished *files = calloc(count, sizeof *files);
+    if (!files) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    for (uint32_t i = 0; i < count; i++) files[i].fd = -1;
+    ggx_status status = open_files(g, path, files, count, error);
+    for (uint32_t i = count; i-- > 0 && status == GGX_OK;)
+        status = ggx_output_rename(files[i].partial, files[i].path, files[i].fd, directory, error);
+    close_files(files, count);
+    return status;
+}
+
 ggx_status ggx_output_finish(const char *path, uint64_t *missing, ggx_error *error)
 {
     gathering g = {0};
-    char *partial = NULL, *directory = ggx_output_directory(path);
-    int fd = -1, dir = -1;
+    char *directory = ggx_output_directory(path);
+    int dir = -1;
     *missing = 0;
     ggx_status status = ggx_output_journals(path, NULL, take_journal, &g, error);
     if (status == GGX_OK && !g.journals)
@@ -65,23 +113,14 @@ ggx_status ggx_output_finish(const char *path, uint64_t *missing, ggx_error *err
                           "%llu of %llu tiles of %.100s are not done yet; run the missing parts first",
                           (unsigned long long)*missing, (unsigned long long)g.header.tile_count, path);
     }
-    struct stat st;
-    if (status == GGX_OK) partial = ggx_output_partial(path, g.header.parts, g.header.digest);
-    if (status == GGX_OK && (!partial || !directory)) status = ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    if (status == GGX_OK && !directory) status = ggx_fail(error, GGX_E_NOMEM, "out of memory");
     if (status == GGX_OK) {
-        fd = open(partial, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
         dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0 || dir < 0)
-            status = ggx_fail_errno(error, errno, "open", partial);
-        else if (fstat(fd, &st) != 0 || (uint64_t)st.st_size != g.header.file_size)
-            status = ggx_fail(error, GGX_E_INTEGRITY,
-                              "%.100s does not have the size its journals say; make the parts again", partial);
+        if (dir < 0) status = ggx_fail_errno(error, errno, "open", directory);
     }
-    if (status == GGX_OK) status = ggx_output_rename(partial, path, fd, dir, error);
+    if (status == GGX_OK) status = finish_files(&g, path, dir, error);
     if (status == GGX_OK) status = ggx_output_journals(path, NULL, remove_journal, &dir, error);
-    if (fd >= 0) close(fd);
     if (dir >= 0) close(dir);
-    free(partial);
     free(directory);
     free(g.done);
     return status;

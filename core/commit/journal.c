@@ -38,14 +38,15 @@ void ggx_journal_pack_header(const ggx_journal_header *h, uint8_t out[GGX_JOURNA
     put_u64(out + 24, h->file_size);
     put_u64(out + 32, h->tile_count);
     put_u64(out + 40, h->part);
-    put_u64(out + 48, h->parts);
+    put_u64(out + 48, h->parts | h->files << 32);
     put_u64(out + 56, check_of(out, 56, h->digest));
 }
 
 int ggx_journal_unpack_header(const uint8_t in[GGX_JOURNAL_HEADER], ggx_journal_header *h)
 {
     *h = (ggx_journal_header){
-        {get_u64(in + 8), get_u64(in + 16)}, get_u64(in + 24), get_u64(in + 32), get_u64(in + 40), get_u64(in + 48)};
+        {get_u64(in + 8), get_u64(in + 16)}, get_u64(in + 24),      get_u64(in + 32), get_u64(in + 40),
+        get_u64(in + 48) & UINT32_MAX,       get_u64(in + 48) >> 32};
     return !memcmp(in, magic, sizeof magic) && get_u64(in + 56) == check_of(in, 56, h->digest);
 }
 

@@ -1,7 +1,7 @@
 /* core/commit/journal.h - the journal's bytes: which tiles of which plan are on disk.
  *
- * Header, 64 bytes, little-endian: "GGXJRNL1", digest (2 × u64), file size, tile count, part, parts (u64 each), check. Then records of
- * 16 bytes: tile, check. A check is a hash of what it stands behind and the digest, so that a torn or foreign record ends the
+ * Header, 64 bytes, little-endian: "GGXJRNL1", digest (2 × u64), bytes of all files, tile count, part (u64 each), parts, files (u32 each),
+ * check. Then records of 16 bytes: tile, check. A check is a hash of what it stands behind and the digest, so that a torn or foreign record ends the
  * journal instead of being believed. */
 #ifndef GGX_CORE_JOURNAL_H
 #define GGX_CORE_JOURNAL_H
@@ -12,7 +12,7 @@
 #define GGX_JOURNAL_RECORD 16
 
 typedef struct ggx_journal_header {
-    uint64_t digest[2], file_size, tile_count, part, parts;
+    uint64_t digest[2], file_size, tile_count, part, parts, files;
 } ggx_journal_header;
 
 void ggx_journal_pack_header(const ggx_journal_header *header, uint8_t out[GGX_JOURNAL_HEADER]);

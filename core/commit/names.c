@@ -49,29 +49,65 @@ static ggx_status refuse_input(const ggx_output *o, const struct stat *st, const
     return GGX_OK;
 }
 
+/* "DIR/NAME-00001-of-00003.EXT" for "DIR/NAME.EXT", as split sets of every format are named. */
+char *ggx_output_file_name(const char *path, uint32_t index, uint32_t count)
+{
+    if (count == 1) return strdup(path);
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
+    const size_t size = strlen(path) + 32, stem = dot && dot > base ? (size_t)(dot - path) : strlen(path);
+    char *out = malloc(size);
+    if (out) snprintf(out, size, "%.*s-%05u-of-%05u%s", (int)stem, path, index + 1, count, path + stem);
+    return out;
+}
+
+static ggx_status name_file(ggx_output *o, ggx_output_file *file, ggx_error *error)
+{
+    struct stat st;
+    if (!file->path) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    const int there = stat(file->path, &st) == 0;
+    if (there && !S_ISREG(st.st_mode))
+        return ggx_fail(error, GGX_E_USAGE, "-o %.100s does not name a regular file", file->path);
+    file->partial = ggx_output_partial(file->path, o->parts, o->plan->digest);
+    if (!file->partial) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    return there ? refuse_input(o, &st, file->path, error) : GGX_OK;
+}
+
+static ggx_status name_files(ggx_output *o, ggx_error *error)
+{
+    const uint64_t *starts = o->plan->starts;
+    ggx_status status = GGX_OK;
+    o->files = calloc(o->plan->output_count, sizeof *o->files);
+    if (!o->files) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    o->file_count = o->plan->output_count;
+    for (uint32_t i = 0; i < o->file_count; i++) o->files[i].fd = -1;
+    for (uint32_t i = 0; i < o->file_count && status == GGX_OK; i++) {
+        o->files[i].start = starts[i];
+        o->files[i].size = starts[i + 1] - starts[i];
+        o->files[i].path = ggx_output_file_name(o->path, i, o->file_count);
+        status = name_file(o, &o->files[i], error);
+    }
+    return status;
+}
+
 ggx_status ggx_output_names(ggx_output *o, const char *path, ggx_error *error)
 {
     char suffix[64];
-    struct stat st;
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    const int there = stat(path, &st) == 0;
-    if (!*base || !strcmp(path, "-") || (there && !S_ISREG(st.st_mode)))
+    if (!*base || !strcmp(path, "-"))
         return ggx_fail(error, GGX_E_USAGE, "-o %.100s does not name a regular file", path);
-    ggx_status status = there ? refuse_input(o, &st, path, error) : GGX_OK;
-    if (status != GGX_OK) return status;
     if (o->parts == 1)
         snprintf(suffix, sizeof suffix, ".ggx-journal");
     else
         snprintf(suffix, sizeof suffix, ".ggx-journal.%u-of-%u", o->part, o->parts);
     char *directory = ggx_output_directory(path);
     o->path = strdup(path);
-    o->partial = ggx_output_partial(path, o->parts, o->plan->digest);
     o->journal = ggx_output_beside(path, suffix);
-    if (directory && o->path && o->partial && o->journal)
+    ggx_status status =
+        directory && o->path && o->journal ? name_files(o, error) : ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    if (status == GGX_OK) {
         o->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    status = o->directory >= 0
-                 ? GGX_OK
-                 : ggx_fail_errno(error, directory ? errno : ENOMEM, "write into", directory ? directory : "");
+        if (o->directory < 0) status = ggx_fail_errno(error, errno, "write into", directory);
+    }
     free(directory);
     return status;
 }

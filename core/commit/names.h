@@ -4,7 +4,7 @@
 
 #include "commit/output.h"
 
-/* Fills in path, partial and journal, and opens the directory. Errors: GGX_E_USAGE, GGX_E_NOTFOUND, GGX_E_DENIED. */
+/* Fills in path, journal and the files' names, and opens the directory. Errors: GGX_E_USAGE, GGX_E_NOTFOUND, GGX_E_DENIED. */
 ggx_status ggx_output_names(ggx_output *output, const char *path, ggx_error *error);
 
 /* Looks at the other journals of this output: a part may stand only beside parts of the same plan (GGX_E_USAGE); a whole run
@@ -17,6 +17,9 @@ ggx_status ggx_output_rename(const char *partial, const char *path, int fd, int 
 /* "DIR/.NAME<suffix>" for "DIR/NAME", and "DIR/" or "."; malloc'd, NULL without memory. */
 char *ggx_output_beside(const char *path, const char *suffix);
 char *ggx_output_directory(const char *path);
+
+/* The final name of file `index` of `count`: of one, the path itself; malloc'd, NULL without memory. */
+char *ggx_output_file_name(const char *path, uint32_t index, uint32_t count);
 
 /* The unfinished file of a plan done in so many parts; malloc'd, NULL without memory. */
 char *ggx_output_partial(const char *path, uint64_t parts, const uint64_t digest[2]);

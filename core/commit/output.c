@@ -24,8 +24,12 @@ static void set_bit(uint8_t *bits, uint64_t i)
 
 static ggx_journal_header header_of(const ggx_output *o)
 {
-    return (ggx_journal_header){
-        {o->plan->digest[0], o->plan->digest[1]}, o->plan->total_size, o->plan->tile_count, o->part, o->parts};
+    return (ggx_journal_header){.digest = {o->plan->digest[0], o->plan->digest[1]},
+                                .file_size = o->plan->total_size,
+                                .tile_count = o->plan->tile_count,
+                                .part = o->part,
+                                .parts = o->parts,
+                                .files = o->file_count};
 }
 
 /* --- opening --------------------------------------------------------------------------------------------------------------------- */
@@ -56,23 +60,31 @@ static ggx_status lock_journal(ggx_output *o, ggx_error *error)
     }
 }
 
+/* Are the unfinished files of the sizes that they were made with? */
+static int files_are_there(const ggx_output *o)
+{
+    struct stat st;
+    for (uint32_t i = 0; i < o->file_count; i++)
+        if (stat(o->files[i].partial, &st) != 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != o->files[i].size)
+            return 0;
+    return 1;
+}
+
 /* Takes up the journal when it belongs to this plan and the unfinished file is there; else begins a fresh one. */
 static ggx_status open_journal(ggx_output *o, ggx_error *error)
 {
     uint8_t packed[GGX_JOURNAL_HEADER];
     ggx_journal_header mine = header_of(o), found;
     uint64_t end;
-    struct stat st;
     ggx_status status = ggx_journal_read(o->journal_fd, &found, take_up, o, &end, NULL);
-    int same = status == GGX_OK && !memcmp(&found, &mine, sizeof mine) && stat(o->partial, &st) == 0 &&
-               S_ISREG(st.st_mode) && (uint64_t)st.st_size == mine.file_size;
-    if (same)
+    if (status == GGX_OK && !memcmp(&found, &mine, sizeof mine) && files_are_there(o))
         return ftruncate(o->journal_fd, (off_t)end) == 0 ? GGX_OK : ggx_fail_errno(error, errno, "write", o->journal);
     memset(o->done, 0, (size_t)(o->plan->tile_count / 8 + 1));
     o->resumed = 0;
     if (ftruncate(o->journal_fd, 0) != 0) return ggx_fail_errno(error, errno, "write", o->journal);
-    if (o->parts == 1 && unlink(o->partial) != 0 && errno != ENOENT)
-        return ggx_fail_errno(error, errno, "remove", o->partial);
+    for (uint32_t i = 0; o->parts == 1 && i < o->file_count; i++)
+        if (unlink(o->files[i].partial) != 0 && errno != ENOENT)
+            return ggx_fail_errno(error, errno, "remove", o->files[i].partial);
     ggx_journal_pack_header(&mine, packed);
     return ggx_write_all(o->journal_fd, 0, packed, sizeof packed, o->journal, error);
 }
@@ -82,8 +94,9 @@ static ggx_status check_space(const ggx_output *o, ggx_error *error)
     struct stat st = {0};
     struct statvfs fs;
     if (fstatvfs(o->directory, &fs) != 0 || !fs.f_frsize) return GGX_OK; /* unknown: writing will tell */
-    uint64_t have = lstat(o->partial, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0,
-             room = (uint64_t)fs.f_bavail * fs.f_frsize;
+    uint64_t have = 0, room = (uint64_t)fs.f_bavail * fs.f_frsize;
+    for (uint32_t i = 0; i < o->file_count; i++)
+        have += lstat(o->files[i].partial, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
     uint64_t need = o->plan->total_size > have ? o->plan->total_size - have : 0;
     if (need <= room) return GGX_OK;
     return ggx_fail(error, GGX_E_NOSPACE,
@@ -91,11 +104,14 @@ static ggx_status check_space(const ggx_output *o, ggx_error *error)
                     (unsigned long long)need, (unsigned long long)room);
 }
 
-static ggx_status open_partial(ggx_output *o, ggx_error *error)
+static ggx_status open_partials(ggx_output *o, ggx_error *error)
 {
-    o->fd = open(o->partial, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (o->fd < 0) return ggx_fail_errno(error, errno, "create", o->partial);
-    if (ftruncate(o->fd, (off_t)o->plan->total_size) != 0) return ggx_fail_errno(error, errno, "write", o->partial);
+    for (uint32_t i = 0; i < o->file_count; i++) {
+        ggx_output_file *file = &o->files[i];
+        file->fd = open(file->partial, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (file->fd < 0) return ggx_fail_errno(error, errno, "create", file->partial);
+        if (ftruncate(file->fd, (off_t)file->size) != 0) return ggx_fail_errno(error, errno, "write", file->partial);
+    }
     return GGX_OK;
 }
 
@@ -103,9 +119,10 @@ static ggx_status write_emitted(const ggx_emit *emit, uint32_t output, uint64_t 
                                 ggx_error *error)
 {
     const ggx_output *o = emit->context;
-    if (output || offset > o->plan->total_size || size > o->plan->total_size - offset)
+    const ggx_output_file *file = output < o->file_count ? &o->files[output] : NULL;
+    if (!file || offset > file->size || size > file->size - offset)
         return ggx_fail(error, GGX_E_PLUGIN, "writer %s renders outside its file", o->plan->writer_name);
-    return ggx_write_all(o->fd, offset, data, size, o->partial, error);
+    return ggx_write_all(file->fd, offset, data, size, file->partial, error);
 }
 
 ggx_status ggx_output_open(ggx_output *o, const ggx_output_request *request, const ggx_plan *plan, const ggx_run *run,
@@ -114,7 +131,7 @@ ggx_status ggx_output_open(ggx_output *o, const ggx_output_request *request, con
     memset(o, 0, sizeof *o);
     o->plan = plan;
     o->run = run;
-    o->directory = o->fd = o->journal_fd = -1;
+    o->directory = o->journal_fd = -1;
     o->part = request->part;
     o->parts = request->parts;
     o->sync_bytes = request->sync_bytes;
@@ -141,7 +158,7 @@ ggx_status ggx_output_open(ggx_output *o, const ggx_output_request *request, con
     status = open_journal(o, error);
     /* Again, now that our own can be seen: of two that began at once, at least one sees the other. */
     if (status == GGX_OK) status = ggx_output_other_journals(o, error);
-    if (status == GGX_OK) status = open_partial(o, error);
+    if (status == GGX_OK) status = open_partials(o, error);
     ggx_emit emit = {sizeof emit, 0, o, write_emitted};
     if (status == GGX_OK) status = plan->writer->render(plan->writer_instance.self, &emit, error);
     if (status != GGX_OK) ggx_output_discard(o);
@@ -157,10 +174,31 @@ static int tile_wanted(void *context, uint64_t tile)
            !bit(o->done, tile); /* done changes only while no worker runs */
 }
 
+/* The file that an offset lies in: binary search. */
+static const ggx_output_file *file_at(const ggx_output *o, uint64_t offset)
+{
+    uint32_t low = 0, high = o->file_count;
+    while (high - low > 1) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (o->files[middle].start <= offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &o->files[low];
+}
+
 static ggx_status write_bytes(void *context, uint64_t offset, const void *data, uint64_t size, ggx_error *error)
 {
-    const ggx_output *o = context;
-    return ggx_write_all(o->fd, offset, data, size, o->partial, error);
+    const ggx_output_file *file = file_at(context, offset);
+    return ggx_write_all(file->fd, offset - file->start, data, size, file->partial, error);
+}
+
+static ggx_status sync_files(const ggx_output *o, ggx_error *error)
+{
+    for (uint32_t i = 0; i < o->file_count; i++)
+        if (fdatasync(o->files[i].fd) != 0) return ggx_fail_errno(error, errno, "sync", o->files[i].partial);
+    return GGX_OK;
 }
 
 /* Journals what was pending when it was called: first the tiles' bytes are synced, then their records are written. */
@@ -179,7 +217,7 @@ static ggx_status flush(ggx_output *o, ggx_error *error)
     }
     pthread_mutex_unlock(&o->lock);
     if (count && !tiles) status = ggx_fail(error, GGX_E_NOMEM, "out of memory");
-    if (tiles && fdatasync(o->fd) != 0) status = ggx_fail_errno(error, errno, "sync", o->partial);
+    if (tiles) status = sync_files(o, error);
     if (tiles && status == GGX_OK) status = ggx_journal_append(o->journal_fd, &header, tiles, count, error);
     if (tiles && status == GGX_OK && fdatasync(o->journal_fd) != 0)
         status = ggx_fail_errno(error, errno, "sync", o->journal);
@@ -213,18 +251,24 @@ ggx_tile_sink ggx_output_sink(ggx_output *o)
 void ggx_output_close(ggx_output *o)
 {
     if (!o->opened) return;
-    if (o->fd >= 0) close(o->fd);
+    for (uint32_t i = 0; i < o->file_count; i++) {
+        if (o->files[i].fd >= 0) close(o->files[i].fd);
+        free(o->files[i].path);
+        free(o->files[i].partial);
+    }
     if (o->journal_fd >= 0) close(o->journal_fd);
     if (o->directory >= 0) close(o->directory);
-    o->fd = o->journal_fd = o->directory = -1;
+    o->directory = o->journal_fd = -1;
     pthread_mutex_destroy(&o->lock);
     pthread_mutex_destroy(&o->journal_lock);
     free(o->path);
-    free(o->partial);
+    free(o->files);
     free(o->journal);
     free(o->done);
     free(o->pending);
-    o->path = o->partial = o->journal = NULL;
+    o->path = o->journal = NULL;
+    o->files = NULL;
+    o->file_count = 0;
     o->done = NULL;
     o->pending = NULL;
     o->opened = 0;
@@ -234,7 +278,9 @@ ggx_status ggx_output_commit(ggx_output *o, ggx_error *error)
 {
     ggx_status status = ggx_plan_source_check(o->plan, error);
     if (status == GGX_OK && o->parts == 1) { /* no journal needed any more: one sync, then the name */
-        status = ggx_output_rename(o->partial, o->path, o->fd, o->directory, error);
+        status = sync_files(o, error);       /* so that little can go wrong between the first name and the last */
+        for (uint32_t i = o->file_count; i-- > 0 && status == GGX_OK;)
+            status = ggx_output_rename(o->files[i].partial, o->files[i].path, o->files[i].fd, o->directory, error);
         if (status == GGX_OK) {
             (void)unlink(o->journal);
             (void)fsync(o->directory);
@@ -254,7 +300,8 @@ ggx_status ggx_output_commit(ggx_output *o, ggx_error *error)
 void ggx_output_discard(ggx_output *o)
 {
     if (!o->opened) return;
-    if (o->parts == 1 && o->partial) (void)unlink(o->partial);
+    for (uint32_t i = 0; o->parts == 1 && i < o->file_count; i++)
+        if (o->files[i].partial) (void)unlink(o->files[i].partial);
     if (o->journal) (void)unlink(o->journal);
     ggx_output_close(o);
 }

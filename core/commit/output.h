@@ -1,5 +1,6 @@
-/* core/commit/output.h - the output file: it appears whole under its name, or not at all.
+/* core/commit/output.h - the output: it appears whole under its name, or not at all.
  *
+ * Several files get names of their own, NAME-00001-of-00003.EXT for NAME.EXT, and share one journal; to everyone else they are one file.
  * Tiles are written into `.NAME.ggx-part` (parts share `.NAME.ggx-part.DIGEST`) beside the final name, in any order, by any number of threads and processes. After their
  * bytes are synced, tiles are noted in a journal, `.NAME.ggx-journal` (of part i of n: `.NAME.ggx-journal.i-of-n`), which begins with
  * the plan's digest: so a run that was killed is taken up by the next one, and several machines can work on one file. Last come
@@ -16,11 +17,19 @@ typedef struct ggx_output_request {
     uint64_t sync_bytes;  /* journal after this many bytes of tiles */
 } ggx_output_request;
 
+typedef struct ggx_output_file {
+    char *path, *partial; /* malloc'd */
+    int fd;               /* or -1 */
+    uint64_t start, size; /* among all files one after the other */
+} ggx_output_file;
+
 typedef struct ggx_output {
     const ggx_plan *plan;
     const ggx_run *run;
-    char *path, *partial, *journal; /* malloc'd */
-    int directory, fd, journal_fd;  /* descriptors or -1 */
+    char *path, *journal;      /* as the user named it; malloc'd */
+    int directory, journal_fd; /* descriptors or -1 */
+    ggx_output_file *files;
+    uint32_t file_count;
     uint32_t part, parts;
     uint8_t *done;                 /* one bit a tile */
     uint64_t resumed;              /* tiles that an earlier run had done */

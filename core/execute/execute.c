@@ -115,8 +115,7 @@ static ggx_status write_tile(worker *w, const ggx_plan_tensor *t, const ggx_box 
     }
     *written = 0;
     for (;;) {
-        ggx_status status =
-            sink->write(sink->context, t->place.offset + at / block * size, bytes, run / block * size, &w->error);
+        ggx_status status = sink->write(sink->context, t->at + at / block * size, bytes, run / block * size, &w->error);
         if (status != GGX_OK) return status;
         bytes += run / block * size;
         *written += run / block * size;

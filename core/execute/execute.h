@@ -10,6 +10,7 @@
 /* Where finished tiles go. All functions may be called from several threads at once. */
 typedef struct ggx_tile_sink {
     void *context;
+    /* `offset` is a plan's `at`: files one after the other, and no write goes from one into the next */
     int (*wanted)(void *context, uint64_t tile); /* 0: done already, or another part's */
     ggx_status (*write)(void *context, uint64_t offset, const void *data, uint64_t size, ggx_error *error);
     ggx_status (*done)(void *context, uint64_t tile, uint64_t bytes, ggx_error *error);

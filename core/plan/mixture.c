@@ -132,11 +132,11 @@ static ggx_status look_at(work *w, uint64_t at)
     item *it = &w->items[at];
     const ggx_mixture *m = w->mixture;
     it->at = at;
-    it->key_count = m->order_count;
+    it->key_count = w->request->keep_order ? 0 : m->order_count;
     ggx_status status = bind_one(w, at);
     if (status == GGX_OK) status = count_as(w, it);
     if (status == GGX_OK && m->keep) status = ggx_eval_bool(&w->eval, m->keep, &it->keep);
-    for (uint32_t k = 0; k < m->order_count && status == GGX_OK; k++) {
+    for (uint32_t k = 0; k < it->key_count && status == GGX_OK; k++) {
         status = ggx_eval_node(&w->eval, m->order[k], &it->keys[k]);
         if (status == GGX_OK && it->keys[k].kind != GGX_VALUE_INT && it->keys[k].kind != GGX_VALUE_STR)
             status = GGX_NODE_FAIL(&w->eval, m->order[k], "a key of the order is an int or a string");

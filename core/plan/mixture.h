@@ -23,6 +23,7 @@ typedef struct ggx_mixture_request {
     const ggx_kv *kvs; /* --override-kv: already in the result's key/values; moved where the layout wants them */
     uint64_t kv_count;
     const ggx_imatrix *imatrix; /* or NULL */
+    int32_t keep_order;         /* the result's order stays, and is the order in which is counted */
     const char *layout;         /* --layout: the mixture's layout's name, "source", or NULL for the mixture's */
 } ggx_mixture_request;
 

@@ -40,7 +40,7 @@ static void digest_piece(ggx_digest *d, const ggx_piece *p, uint32_t rank)
 static void digest_tensor(ggx_digest *d, const ggx_plan_tensor *t, const ggx_checkpoint *c)
 {
     ggx_digest_u64(d, t->mode);
-    ggx_digest_u64(d, t->place.offset);
+    ggx_digest_u64(d, t->at);
     ggx_digest_bytes(d, &t->type.name, sizeof t->type.name);
     for (uint32_t a = 0; a < t->view.rank; a++) ggx_digest_u64(d, t->tile[a]);
     for (uint32_t i = 0; i < t->op_count; i++) {

@@ -2,7 +2,7 @@
  *
  * checkpoint × recipe result × type policy → plan. Making a plan reads nothing but headers; when it stands, every output byte has
  * its place, the memory and disk it takes are known, and whatever could be refused has been. This room chooses types (types.c),
- * drives the writer's layout (layout.c), cuts tiles to the memory budget (tiles.c) and prints itself (report.c). */
+ * spreads tensors over files (shards.c), drives the writer's layout (layout.c), cuts tiles to the memory budget (tiles.c) and prints itself (report.c). */
 #ifndef GGX_CORE_PLAN_H
 #define GGX_CORE_PLAN_H
 
@@ -22,6 +22,12 @@ typedef struct ggx_type_override {
 
 typedef struct ggx_mixture_choice ggx_mixture_choice; /* plan/mixture.h */
 
+/* How the tensors are spread over several files; all 0: one file. */
+typedef struct ggx_shards {
+    uint64_t max_bytes, max_tensors; /* of one file; of bytes, those of tensors count */
+    int32_t keep;                    /* as the source's files are */
+} ggx_shards;
+
 typedef struct ggx_plan_request {
     const char *writer;                 /* name */
     const char *type;                   /* name of the tensor type, or NULL */
@@ -33,6 +39,7 @@ typedef struct ggx_plan_request {
     const struct ggx_imatrix *imatrix;        /* or NULL; outlives the plan */
     uint64_t memory;                          /* bytes for tiles in work */
     uint32_t threads;
+    ggx_shards shards;
     ggx_setting *settings;
     uint32_t setting_count;
 } ggx_plan_request;
@@ -57,7 +64,9 @@ typedef struct ggx_plan_tensor {
     const float
         *imatrix; /* weights of the columns, for each slab of the last two axes; or NULL. Tiles stay in one slab */
     uint64_t nbytes;
+    uint32_t output; /* index of its file */
     ggx_place place;
+    uint64_t at;                 /* the same, in all files one after the other */
     uint64_t tile[GGX_MAX_RANK]; /* elements of a tile on each axis; rank 0: none */
     uint64_t tile_count, first_tile;
 } ggx_plan_tensor;
@@ -80,7 +89,9 @@ typedef struct ggx_plan {
     uint64_t tensor_count;
     const ggx_kv *kvs;
     uint64_t kv_count;
-    uint64_t total_size; /* bytes of the output file */
+    uint64_t total_size; /* bytes of all output files */
+    uint32_t output_count;
+    uint64_t *starts; /* of each file among all files one after the other; and the end */
     uint64_t tile_count;
     ggx_tile_memory worker;  /* buffers that serve every tile of the plan */
     uint64_t worker_memory;  /* their bytes */
@@ -112,6 +123,7 @@ uint64_t ggx_tile_memory_sum(const ggx_tile_memory *memory);
 /* The stages of ggx_plan_make, one file each. */
 ggx_status ggx_plan_types(ggx_plan *plan, ggx_registry *registry, const ggx_recipe_result *result,
                           const ggx_plan_request *request, ggx_error *error);
+ggx_status ggx_plan_shards(ggx_plan *plan, const ggx_shards *shards, ggx_error *error);
 ggx_status ggx_plan_layout(ggx_plan *plan, ggx_registry *registry, const ggx_recipe_result *result,
                            const ggx_plan_request *request, const ggx_run *run, ggx_error *error);
 ggx_status ggx_plan_tiles(ggx_plan *plan, const ggx_plan_request *request, ggx_error *error);

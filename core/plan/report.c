@@ -37,9 +37,10 @@ static void json_tensor(const ggx_plan *plan, const ggx_plan_tensor *t, ggx_text
     json_sources(plan, &t->view, out);
     ggx_text_format(out, ", \"from_type\": \"%s\", \"type\": \"%s\", \"shape\": ", t->view.type.name, t->type.name);
     json_shape(out, t->view.shape, t->view.rank);
-    ggx_text_format(out, ", \"offset\": %llu, \"nbytes\": %llu, \"pieces\": %u, \"operations\": %u, \"tile\": ",
-                    (unsigned long long)t->place.offset, (unsigned long long)t->nbytes, t->view.piece_count,
-                    t->op_count);
+    ggx_text_format(
+        out,
+        ", \"file\": %u, \"offset\": %llu, \"nbytes\": %llu, \"pieces\": %u, \"operations\": %u, \"tile\": ", t->output,
+        (unsigned long long)t->place.offset, (unsigned long long)t->nbytes, t->view.piece_count, t->op_count);
     json_shape(out, t->tile, t->view.rank);
     ggx_text_format(out, ", \"tiles\": %llu", (unsigned long long)t->tile_count);
     if (t->rule_line) ggx_text_format(out, ", \"rule_line\": %u", t->rule_line);
@@ -56,6 +57,7 @@ void ggx_plan_json(const ggx_plan *plan, uint64_t disk_free, ggx_text *out)
     ggx_text_json(out, ggx_str_of(plan->recipe));
     ggx_text_format(out, ",\n  \"writer\": \"%s\",\n  \"digest\": \"%016llx%016llx\",\n", plan->writer_name,
                     (unsigned long long)plan->digest[0], (unsigned long long)plan->digest[1]);
+    ggx_text_format(out, "  \"files\": %u,\n", plan->output_count);
     ggx_text_format(out, "  \"output_bytes\": %llu,\n  \"tiles\": %llu,\n", (unsigned long long)plan->total_size,
                     (unsigned long long)plan->tile_count);
     ggx_text_format(out,

@@ -22,6 +22,9 @@ GGX_EXTERN_C_BEGIN
  * the host gives none. */
 #define GGX_WRITER_FIELDS 1u
 
+/* Flag: tensors may be spread over several files (ggx_out_tensor.output). Without it the host asks for one file. */
+#define GGX_WRITER_SPLITS 2u
+
 /* A tensor to be written: what it will be, not its data. */
 typedef struct ggx_out_tensor {
     uint32_t struct_size; /* bytes */
@@ -32,6 +35,8 @@ typedef struct ggx_out_tensor {
     uint32_t label;               /* 0, or 1 + ggml's number for the type that the file is to claim, true or not */
     uint64_t shape[GGX_MAX_RANK]; /* elements, slowest axis first; the last axis is whole blocks */
     uint64_t nbytes;              /* payload bytes: elements / block_elems * block_bytes */
+    uint32_t output;   /* index of the file it goes to: 0, then never falling and at most one more than before */
+    uint32_t reserved; /* 0 */
 } ggx_out_tensor;
 
 /* What the layout came to. */
@@ -39,6 +44,7 @@ typedef struct ggx_layout {
     uint32_t struct_size;  /* bytes */
     uint32_t output_count; /* files; >= 1 */
     uint64_t total_size;   /* bytes of all files together */
+    const uint64_t *sizes; /* bytes of each file, the writer's until close; NULL when there is one file */
 } ggx_layout;
 
 /* Where something goes. */

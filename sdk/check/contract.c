@@ -240,8 +240,8 @@ static void writer_good(check *c, const void *vtable, const manifest_offer *o)
     functions_there(c, names, there, 6);
     if (v->instance_size > INSTANCE_LIMIT)
         check_fail(c, "instance_size: found %llu, expected at most 1 MiB", (unsigned long long)v->instance_size);
-    if (v->flags & ~GGX_WRITER_FIELDS || v->reserved)
-        check_fail(c, "flags: only GGX_WRITER_FIELDS is known; reserved: expected 0");
+    if (v->flags & ~(GGX_WRITER_FIELDS | GGX_WRITER_SPLITS) || v->reserved)
+        check_fail(c, "flags: only GGX_WRITER_FIELDS and GGX_WRITER_SPLITS are known; reserved: expected 0");
     name_good(c, o);
     options_good(c, o->name, v->options, v->option_count);
 }

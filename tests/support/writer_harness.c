@@ -194,7 +194,7 @@ static ggx_status render_once(writer_harness *h, ggx_error *error)
 
 ggx_status writer_harness_finish(writer_harness *h, ggx_error *error)
 {
-    ggx_layout layout = {sizeof layout, 0, 0}, again = {sizeof again, 0, 0};
+    ggx_layout layout = {.struct_size = sizeof layout}, again = {.struct_size = sizeof again};
     memset(error, 0, sizeof *error);
     ggx_status status = checked(h, h->writer->layout(h->self, &layout, error), error);
     if (status != GGX_OK) return status;

@@ -13,6 +13,8 @@
 #define MAX_NAME 63u          /* GGML_MAX_NAME is 64 with its NUL */
 #define DEFAULT_ALIGNMENT 32u /* GGUF_DEFAULT_ALIGNMENT */
 #define MAX_ALIGNMENT 0x80000000u
+#define SET_KEYS 3
+#define MAX_PARTS 65535u /* split.count is a u16 */
 
 static const char alignment_key[] = "general.alignment";
 
@@ -22,17 +24,29 @@ typedef struct gguf_tensor {
     uint64_t ne[MAX_DIMS]; /* fastest axis first, as on disk */
     uint32_t n_dims;
     int32_t code;
+    uint32_t output; /* index of its file */
     uint64_t nbytes;
-    uint64_t offset; /* from the beginning of the data section; set by layout */
+    uint64_t offset; /* from the beginning of the file's data section; set by layout */
 } gguf_tensor;
+
+/* One file. */
+typedef struct gguf_part {
+    ggx_bytes keys; /* of a set: encoded, behind those of the model in the first file */
+    ggx_bytes infos;
+    uint64_t tensor_count, data_start;
+} gguf_part;
 
 typedef struct gguf_writer {
     const ggx_host *host;
-    ggx_bytes kvs, infos; /* encoded */
+    ggx_bytes kvs; /* encoded */
     ggx_names keys, names;
     gguf_tensor *first, *last;
     const gguf_tensor **list; /* for `place`; made by layout */
-    uint64_t alignment, data_start, total_size;
+    gguf_part *parts;         /* made by layout, as `sizes` */
+    uint64_t *sizes;
+    uint32_t part_count;
+    uint32_t count_last; /* 1: the keys of a set in llama-gguf-split's order */
+    uint64_t alignment, total_size;
     uint32_t alignment_by_option; /* 1: a key/value does not change it */
     uint32_t alignment_said;      /* 1: the key is among the key/values */
     uint32_t trim;                /* 1: drop trailing dimensions of 1, as ggml's own writer does */
@@ -44,6 +58,8 @@ static const ggx_option options_table[] = {
      "alignment of tensor data in bytes: a power of two from 8 on (default: key general.alignment, else 32)"},
     {sizeof(ggx_option), GGX_OPTION_STRING, "gguf.layout",
      "gguf-py (default) keeps trailing dimensions of 1, ggml drops them"},
+    {sizeof(ggx_option), GGX_OPTION_STRING, "gguf.split-keys",
+     "order of the keys of a set of files: llama-quantize's (default) or llama-gguf-split's"},
 };
 
 static ggx_status set_alignment(gguf_writer *w, int64_t value, const char *from, ggx_error *error)
@@ -63,7 +79,6 @@ static ggx_status open_writer(void *self, const ggx_host *host, const ggx_option
     w->host = host;
     w->alignment = DEFAULT_ALIGNMENT;
     ggx_bytes_init(&w->kvs, host);
-    ggx_bytes_init(&w->infos, host);
     ggx_names_init(&w->keys, host);
     ggx_names_init(&w->names, host);
     const ggx_option_value *layout = ggx_option_find(options, "gguf.layout");
@@ -71,6 +86,12 @@ static ggx_status open_writer(void *self, const ggx_host *host, const ggx_option
         w->trim = 1;
     else if (layout && (layout->text.size != 7 || memcmp(layout->text.data, "gguf-py", 7)))
         return ggx_fail(error, GGX_E_USAGE, "gguf.layout is '%.*s'; give gguf-py or ggml", GGX_STR_ARGS(layout->text));
+    const ggx_option_value *keys = ggx_option_find(options, "gguf.split-keys");
+    if (keys && keys->text.size == 16 && !memcmp(keys->text.data, "llama-gguf-split", 16))
+        w->count_last = 1;
+    else if (keys && (keys->text.size != 14 || memcmp(keys->text.data, "llama-quantize", 14)))
+        return ggx_fail(error, GGX_E_USAGE, "gguf.split-keys is '%.*s'; give llama-quantize or llama-gguf-split",
+                        GGX_STR_ARGS(keys->text));
     const ggx_option_value *alignment = ggx_option_find(options, "gguf.alignment");
     w->alignment_by_option = alignment != NULL;
     return alignment ? set_alignment(w, alignment->number, "gguf.alignment", error) : GGX_OK;
@@ -120,6 +141,13 @@ static ggx_status take_tensor(void *self, const ggx_out_tensor *t, ggx_error *er
     int32_t code = 0;
     ggx_str name = {NULL, 0};
     if (w->laid_out) return ggx_fail(error, GGX_E_USAGE, "a tensor came after the layout");
+    const uint32_t output = GGX_HAS(t, output) ? t->output : 0;
+    if (output > w->part_count || output + 1 < w->part_count || (!w->part_count && output))
+        return ggx_fail(error, GGX_E_USAGE, "tensor '%.*s' is for file %u, after one for file %u",
+                        GGX_STR_ARGS(t->name), t->output, w->part_count ? w->part_count - 1 : 0);
+    if (output >= MAX_PARTS)
+        return ggx_fail(error, GGX_E_UNSUPPORTED, "a set of more than %u GGUF files has no names; allow larger files",
+                        MAX_PARTS);
     ggx_status status = ggx_out_tensor_check(t, "GGUF", MAX_DIMS, MAX_NAME, error);
     if (status == GGX_OK) status = ggx_out_tensor_ggml_code(t, "GGUF", &code, error);
     if (status == GGX_OK) status = ggx_names_add(&w->names, t->name, "tensor", &name, error);
@@ -128,6 +156,7 @@ static ggx_status take_tensor(void *self, const ggx_out_tensor *t, ggx_error *er
     if (!kept) return ggx_fail(error, GGX_E_NOMEM, "the list of tensors does not fit into this writer's memory");
     kept->name = name;
     kept->code = code;
+    kept->output = output;
     kept->nbytes = t->nbytes;
     kept->n_dims = t->rank;
     for (uint32_t i = 0; i < MAX_DIMS; i++) kept->ne[i] = i < t->rank ? t->shape[t->rank - 1 - i] : 1;
@@ -140,56 +169,118 @@ static ggx_status take_tensor(void *self, const ggx_out_tensor *t, ggx_error *er
     else
         w->first = kept;
     w->last = kept;
+    w->part_count = output + 1;
     return GGX_OK;
 }
 
-/* `size` rounded up to the alignment; 0 when that does not fit. */
-static int pad(const gguf_writer *w, uint64_t size, uint64_t *out)
+/* The alignment of a file's data: readers find it by a key, which only the first file of a set has. */
+static uint64_t alignment_of(const gguf_writer *w, uint64_t part)
 {
-    if (!ggx_add_u64(size, w->alignment - 1, out)) return 0;
-    *out &= ~(w->alignment - 1);
+    return part ? DEFAULT_ALIGNMENT : w->alignment;
+}
+
+/* `size` rounded up to the alignment; 0 when that does not fit. */
+static int pad(uint64_t alignment, uint64_t size, uint64_t *out)
+{
+    if (!ggx_add_u64(size, alignment - 1, out)) return 0;
+    *out &= ~(alignment - 1);
     return 1;
 }
 
-/* Encodes the tensor infos with their offsets. */
-static ggx_status put_infos(gguf_writer *w, uint64_t *data_size, ggx_error *error)
+static void put_number(ggx_bytes *out, const char *key, uint32_t type, uint32_t width, uint64_t value)
 {
-    uint64_t end = 0, i = 0, padded = 0;
-    w->list = w->host->alloc(w->host, w->names.count * sizeof *w->list);
-    if (!w->list) return ggx_fail(error, GGX_E_NOMEM, "the list of tensors does not fit into this writer's memory");
-    for (gguf_tensor *t = w->first; t; t = t->next) {
-        w->list[i++] = t;
-        t->offset = end;
-        if (!pad(w, t->nbytes, &padded) || !ggx_add_u64(end, padded, &end))
-            return ggx_fail(error, GGX_E_UNSUPPORTED, "tensor '%.*s' makes the file longer than 2^64 bytes",
-                            GGX_STR_ARGS(t->name));
-        ggx_bytes_uint(&w->infos, t->name.size, 8);
-        ggx_bytes_add(&w->infos, t->name.data, t->name.size);
-        ggx_bytes_uint(&w->infos, t->n_dims, 4);
-        for (uint32_t d = 0; d < t->n_dims; d++) ggx_bytes_uint(&w->infos, t->ne[d], 8);
-        ggx_bytes_uint(&w->infos, (uint32_t)t->code, 4);
-        ggx_bytes_uint(&w->infos, t->offset, 8);
+    ggx_bytes_uint(out, strlen(key), 8);
+    ggx_bytes_add(out, key, strlen(key));
+    ggx_bytes_uint(out, type, 4);
+    ggx_bytes_uint(out, value, width);
+}
+
+/* Each file of a set says which one it is. llama-gguf-split knows the count last; ggml moves a key that is set again to the end. */
+static ggx_status put_set_keys(gguf_writer *w, ggx_error *error)
+{
+    static const char *const names[SET_KEYS] = {"split.no", "split.count", "split.tensors.count"};
+    ggx_status status = GGX_OK;
+    for (int i = 0; i < SET_KEYS && status == GGX_OK; i++)
+        status = ggx_names_add(&w->keys, (ggx_str){names[i], strlen(names[i])}, "key", NULL, error);
+    for (uint64_t i = 0; i < w->part_count && status == GGX_OK; i++) {
+        ggx_bytes *out = &w->parts[i].keys;
+        put_number(out, names[0], GGX_KV_U16, 2, i);
+        if (!w->count_last) put_number(out, names[1], GGX_KV_U16, 2, w->part_count);
+        put_number(out, names[2], GGX_KV_I32, 4, w->names.count);
+        if (w->count_last) put_number(out, names[1], GGX_KV_U16, 2, w->part_count);
+        status = ggx_bytes_check(out, error);
     }
-    *data_size = end;
-    return ggx_bytes_check(&w->infos, error);
+    return status;
+}
+
+/* Encodes a tensor's info; *end is where the file's payloads end so far. */
+static ggx_status put_info(gguf_writer *w, gguf_tensor *t, uint64_t *end, ggx_error *error)
+{
+    ggx_bytes *out = &w->parts[t->output].infos;
+    uint64_t padded = 0;
+    t->offset = *end;
+    if (!pad(alignment_of(w, t->output), t->nbytes, &padded) || !ggx_add_u64(*end, padded, end))
+        return ggx_fail(error, GGX_E_UNSUPPORTED, "tensor '%.*s' makes the file longer than 2^64 bytes",
+                        GGX_STR_ARGS(t->name));
+    w->parts[t->output].tensor_count++;
+    ggx_bytes_uint(out, t->name.size, 8);
+    ggx_bytes_add(out, t->name.data, t->name.size);
+    ggx_bytes_uint(out, t->n_dims, 4);
+    for (uint32_t d = 0; d < t->n_dims; d++) ggx_bytes_uint(out, t->ne[d], 8);
+    ggx_bytes_uint(out, (uint32_t)t->code, 4);
+    ggx_bytes_uint(out, t->offset, 8);
+    return ggx_bytes_check(out, error);
+}
+
+/* Bytes of a file before its payloads, without padding. */
+static uint64_t head_size(const gguf_writer *w, uint64_t part)
+{
+    return HEADER_BYTES + (part ? 0 : w->kvs.size) + w->parts[part].keys.size + w->parts[part].infos.size;
+}
+
+static ggx_status lay_out(gguf_writer *w, ggx_error *error)
+{
+    if (!w->part_count) w->part_count = 1; /* no tensors */
+    w->list = w->host->alloc(w->host, w->names.count * sizeof *w->list);
+    w->parts = w->host->alloc(w->host, w->part_count * sizeof *w->parts);
+    w->sizes = w->host->alloc(w->host, w->part_count * sizeof *w->sizes);
+    if (!w->list || !w->parts || !w->sizes)
+        return ggx_fail(error, GGX_E_NOMEM, "the list of tensors does not fit into this writer's memory");
+    for (uint64_t i = 0; i < w->part_count; i++) {
+        w->sizes[i] = 0; /* of the payloads, at first */
+        w->parts[i] = (gguf_part){.tensor_count = 0};
+        ggx_bytes_init(&w->parts[i].keys, w->host);
+        ggx_bytes_init(&w->parts[i].infos, w->host);
+    }
+    ggx_status status = w->part_count > 1 ? put_set_keys(w, error) : GGX_OK;
+    uint64_t n = 0;
+    for (gguf_tensor *t = w->first; t && status == GGX_OK; t = t->next) {
+        w->list[n++] = t;
+        status = put_info(w, t, &w->sizes[t->output], error);
+    }
+    for (uint64_t i = 0; i < w->part_count && status == GGX_OK; i++) {
+        gguf_part *p = &w->parts[i];
+        if (!pad(alignment_of(w, i), head_size(w, i), &p->data_start) ||
+            !ggx_add_u64(p->data_start, w->sizes[i], &w->sizes[i]) ||
+            !ggx_add_u64(w->total_size, w->sizes[i], &w->total_size))
+            status = ggx_fail(error, GGX_E_UNSUPPORTED, "the file would be longer than 2^64 bytes");
+    }
+    return status;
 }
 
 static ggx_status layout(void *self, ggx_layout *out, ggx_error *error) GGX_NOEXCEPT
 {
     gguf_writer *w = self;
-    uint64_t data_size = 0;
     if (!w->laid_out) {
         /* a reader finds the data only by the key: an alignment from the option is said in the file, too */
         ggx_status status = w->alignment_by_option && !w->alignment_said ? put_alignment(w, error) : GGX_OK;
-        if (status == GGX_OK) status = put_infos(w, &data_size, error);
+        if (status == GGX_OK) status = lay_out(w, error);
         if (status != GGX_OK) return status;
-        if (!pad(w, HEADER_BYTES + w->kvs.size + w->infos.size, &w->data_start) ||
-            !ggx_add_u64(w->data_start, data_size, &w->total_size))
-            return ggx_fail(error, GGX_E_UNSUPPORTED, "the file would be longer than 2^64 bytes");
         w->laid_out = 1;
     }
-    out->output_count = 1;
+    out->output_count = w->part_count;
     out->total_size = w->total_size;
+    if (GGX_HAS(out, sizes)) out->sizes = w->sizes;
     return GGX_OK;
 }
 
@@ -199,27 +290,40 @@ static ggx_status place(void *self, uint64_t i, ggx_place *out, ggx_error *error
     if (!w->laid_out || i >= w->names.count)
         return ggx_fail(error, GGX_E_USAGE, "there is no place for tensor %llu of %llu", (unsigned long long)i,
                         (unsigned long long)(w->laid_out ? w->names.count : 0));
-    out->output = 0;
-    out->offset = w->data_start + w->list[i]->offset;
+    out->output = w->list[i]->output;
+    out->offset = w->parts[out->output].data_start + w->list[i]->offset;
     out->nbytes = w->list[i]->nbytes;
     return GGX_OK;
+}
+
+static ggx_status render_part(gguf_writer *w, const ggx_emit *emit, uint32_t part, ggx_error *error)
+{
+    const gguf_part *p = &w->parts[part];
+    uint8_t header[HEADER_BYTES] = {'G', 'G', 'U', 'F', 3};
+    uint64_t counts[2] = {p->tensor_count, part ? SET_KEYS : w->keys.count}, at = HEADER_BYTES;
+    for (size_t i = 0; i < 16; i++) header[8 + i] = (uint8_t)(counts[i / 8] >> (8 * (i % 8)));
+    ggx_status status = emit->bytes(emit, part, 0, header, HEADER_BYTES, error);
+    if (status == GGX_OK && !part) {
+        status = ggx_bytes_emit(&w->kvs, emit, part, at, error);
+        at += w->kvs.size;
+    }
+    if (status == GGX_OK) status = ggx_bytes_emit(&p->keys, emit, part, at, error);
+    if (status == GGX_OK) status = ggx_bytes_emit(&p->infos, emit, part, at + p->keys.size, error);
+    return status;
 }
 
 static ggx_status render(void *self, const ggx_emit *emit, ggx_error *error) GGX_NOEXCEPT
 {
     gguf_writer *w = self;
-    uint8_t header[HEADER_BYTES] = {'G', 'G', 'U', 'F', 3};
-    uint64_t counts[2] = {w->names.count, w->keys.count};
     if (!w->laid_out) return ggx_fail(error, GGX_E_USAGE, "render was called before layout");
-    for (size_t i = 0; i < 16; i++) header[8 + i] = (uint8_t)(counts[i / 8] >> (8 * (i % 8)));
-    ggx_status status = emit->bytes(emit, 0, 0, header, HEADER_BYTES, error);
-    if (status == GGX_OK) status = ggx_bytes_emit(&w->kvs, emit, 0, HEADER_BYTES, error);
-    if (status == GGX_OK) status = ggx_bytes_emit(&w->infos, emit, 0, HEADER_BYTES + w->kvs.size, error);
+    ggx_status status = GGX_OK;
+    for (uint32_t i = 0; i < w->part_count && status == GGX_OK; i++) status = render_part(w, emit, i, error);
     return status;
 }
 
 static const ggx_writer writer = {
     .struct_size = sizeof(ggx_writer),
+    .flags = GGX_WRITER_SPLITS,
     .instance_size = sizeof(gguf_writer),
     .options = options_table,
     .option_count = sizeof options_table / sizeof options_table[0],
