@@ -171,6 +171,21 @@ static ggx_status choose_type(ggx_flow *flow, const char *data, ggx_recipe_env *
     return base.size ? ggx_registry_quant(flow->registry, base, &env->type, error) : GGX_OK;
 }
 
+/* From a file that the recipe made to the source's names; what is lost is said, a line each. */
+static ggx_status apply_backwards(ggx_flow *flow, const ggx_recipe *recipe, const ggx_recipe_env *env, ggx_error *error)
+{
+    ggx_status status = ggx_recipe_backwards(&flow->arena, recipe, env, &flow->result, error);
+    ggx_str name = ggx_arena_format(&flow->arena, "%s backwards", ggx_recipe_id(recipe));
+    if (status == GGX_OK && !name.data) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    if (status != GGX_OK) return status;
+    flow->recipe = name.data;
+    for (uint64_t i = 0; i < flow->result.lost_count && flow->run && flow->run->log; i++) {
+        ggx_str line = ggx_arena_format(&flow->arena, "not restored: %s", flow->result.lost[i]);
+        if (line.data) flow->run->log(flow->run->context, GGX_LOG_WARNING, line.data);
+    }
+    return GGX_OK;
+}
+
 static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx_recipe_env *env, ggx_error *error)
 {
     ggx_recipe *recipe = NULL;
@@ -184,8 +199,12 @@ static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx
     if (!wanted->recipe || strcmp(wanted->recipe, "none"))
         status = ggx_recipe_choose(&flow->arena, directory.data, wanted->recipe, env, &recipe, error);
     if (status != GGX_OK) return status;
+    const int named = wanted->recipe != NULL;
+    if (!recipe && !named) status = ggx_recipe_choose_back(&flow->arena, directory.data, env, &recipe, error);
+    if (status != GGX_OK) return status;
     if (!recipe) return ggx_recipe_identity(&flow->arena, env, &flow->result, error);
     flow->recipe = ggx_recipe_id(recipe);
+    if (ggx_recipe_leads_back(recipe, env)) return apply_backwards(flow, recipe, env, error);
     return ggx_recipe_apply(&flow->arena, recipe, env, &flow->result, error);
 }
 

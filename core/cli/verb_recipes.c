@@ -121,6 +121,18 @@ static ggx_status show(room *r, const char *name)
 }
 
 /* All of the files, also behind one that is at fault. The last fault is left to the caller to report. */
+/* Which rules run backwards; why the others do not. */
+static void check_backwards(room *r, const ggx_recipe *recipe)
+{
+    uint32_t line, n = 0, back = 0;
+    ggx_str key;
+    const char *one_way;
+    while (ggx_recipe_rule(recipe, n, &line, &key, &one_way)) n++, back += !one_way;
+    ggx_text_format(&r->out, "    %u of %u rules run backwards\n", back, n);
+    for (n = 0; ggx_recipe_rule(recipe, n, &line, &key, &one_way); n++)
+        if (one_way) ggx_text_format(&r->out, "    line %u: '%.*s': %s\n", line, GGX_STR_ARGS(key), one_way);
+}
+
 static ggx_status check(room *r, const char *const *files)
 {
     ggx_status worst = GGX_OK;
@@ -130,6 +142,7 @@ static ggx_status check(room *r, const char *const *files)
         ggx_status status = ggx_recipe_load(&r->arena, *files, r->directory, &recipe, &error);
         if (status == GGX_OK) {
             ggx_text_format(&r->out, "%s: recipe %s is good\n", *files, ggx_recipe_id(recipe));
+            check_backwards(r, recipe);
             continue;
         }
         if (worst != GGX_OK) ggx_report_error(&r->error, NULL);

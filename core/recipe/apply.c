@@ -34,8 +34,7 @@ ggx_status ggx_apply_domain(ggx_apply *apply, uint32_t rule, uint32_t domain, gg
     return GGX_OK;
 }
 
-/* Are the bound placeholders among the values of the rule's "for"? */
-static ggx_status within_domains(ggx_apply *apply, uint32_t index, int *within)
+ggx_status ggx_apply_within(ggx_apply *apply, uint32_t index, int *within)
 {
     const ggx_rule *rule = &apply->recipe->rules[index];
     *within = 1;
@@ -67,7 +66,7 @@ static ggx_status wants(ggx_apply *apply, uint32_t index, ggx_str name, int *wan
         const ggx_pattern *pattern = rule->sources[s].pattern;
         if (!pattern || !ggx_pattern_match(pattern, name, &match, &apply->steps)) continue;
         apply->eval->locals = ggx_match_bind(pattern, &match, NULL, space);
-        status = within_domains(apply, index, wanted);
+        status = ggx_apply_within(apply, index, wanted);
         if (status == GGX_OK && *wanted && rule->when) status = ggx_eval_bool(apply->eval, rule->when, wanted);
         apply->eval->locals = NULL;
     }

@@ -174,6 +174,7 @@ ggx_status ggx_recipe_check(const struct ggx_recipe *recipe, ggx_error *error)
     for (uint32_t i = 0; i < recipe->rule_count && status == GGX_OK; i++) status = check_rule(&c, &recipe->rules[i]);
     for (uint32_t i = 0; i < recipe->profile_count && status == GGX_OK; i++)
         status = check_profile(&c, &recipe->profiles[i]);
+    if (status == GGX_OK) status = check_profile(&c, &recipe->backwards);
     free(c.state);
     return status;
 }

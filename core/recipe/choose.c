@@ -73,6 +73,41 @@ static ggx_status consider(ggx_arena *arena, const char *directory, const char *
     return GGX_OK;
 }
 
+static ggx_status consider_back(ggx_arena *arena, const char *directory, const char *file, const ggx_recipe_env *env,
+                                choice *found, ggx_error *error)
+{
+    ggx_recipe *recipe;
+    int made = 0;
+    ggx_str path = ggx_arena_format(arena, "%s/%s", directory, file);
+    if (!path.data) return ggx_fail(error, GGX_E_NOMEM, "no memory for a recipe's path");
+    ggx_status status = ggx_recipe_load(arena, path.data, directory, &recipe, error);
+    if (status == GGX_OK) status = ggx_recipe_made(recipe, env, &made, error);
+    if (status != GGX_OK || !made) return status;
+    found->rival = found->best ? recipe->id : NULL;
+    if (!found->best) found->best = recipe;
+    return GGX_OK;
+}
+
+ggx_status ggx_recipe_choose_back(ggx_arena *arena, const char *directory, const ggx_recipe_env *env, ggx_recipe **out,
+                                  ggx_error *error)
+{
+    struct dirent **entries = NULL;
+    choice found = {0};
+    ggx_status status = GGX_OK;
+    int n = env->checkpoint->tensor_count ? scandir(directory, &entries, is_recipe, by_name) : 0;
+    for (int i = 0; i < n && i < MOST_RECIPES; i++)
+        if (status == GGX_OK && !found.rival)
+            status = consider_back(arena, directory, entries[i]->d_name, env, &found, error);
+    for (int i = 0; i < n; i++) free(entries[i]);
+    free(entries);
+    if (status == GGX_OK && found.rival)
+        return ggx_fail(error, GGX_E_UNSUPPORTED,
+                        "recipes %s and %s both lead back from this file; choose with --recipe, or --recipe none",
+                        found.best->id, found.rival);
+    *out = found.best;
+    return status;
+}
+
 ggx_status ggx_recipe_choose(ggx_arena *arena, const char *directory, const char *name, const ggx_recipe_env *env,
                              ggx_recipe **out, ggx_error *error)
 {

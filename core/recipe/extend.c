@@ -8,8 +8,8 @@ static ggx_status no_memory(ggx_error *error)
     return ggx_fail(error, GGX_E_NOMEM, "the recipe and those it extends need too much memory");
 }
 
-static ggx_status extend_values(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
-                                ggx_error *error)
+ggx_status ggx_extend_values(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
+                             ggx_error *error)
 {
     ggx_named_value *all = ggx_arena_array(arena, (uint64_t)recipe->value_count + base->value_count, sizeof *all);
     if (!all) return no_memory(error);
@@ -132,6 +132,17 @@ static ggx_status extend_profiles(ggx_arena *arena, struct ggx_recipe *recipe, c
     return GGX_OK;
 }
 
+static ggx_status extend_backwards(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
+                                   ggx_error *error)
+{
+    struct ggx_recipe own = {.values = recipe->turned_values, .value_count = recipe->turned_count};
+    const struct ggx_recipe under = {.values = base->turned_values, .value_count = base->turned_count};
+    ggx_status status = ggx_extend_values(arena, &own, &under, error);
+    recipe->turned_values = own.values;
+    recipe->turned_count = own.value_count;
+    return status == GGX_OK ? extend_fields(arena, &recipe->backwards, &base->backwards, error) : status;
+}
+
 ggx_status ggx_recipe_extend(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
                              ggx_error *error)
 {
@@ -140,8 +151,18 @@ ggx_status ggx_recipe_extend(ggx_arena *arena, struct ggx_recipe *recipe, const 
     if (!recipe->prefixes) recipe->prefixes = base->prefixes;
     if (!recipe->config) recipe->config = base->config;
     if (!recipe->specificity) recipe->specificity = base->specificity;
-    ggx_status status = extend_values(arena, recipe, base, error);
+    ggx_status status = ggx_extend_values(arena, recipe, base, error);
     if (status == GGX_OK) status = extend_demands(arena, recipe, base, error);
     if (status == GGX_OK) status = extend_rules(arena, recipe, base, error);
+    if (status == GGX_OK) status = extend_backwards(arena, recipe, base, error);
     return status == GGX_OK ? extend_profiles(arena, recipe, base, error) : status;
+}
+
+ggx_status ggx_recipe_turn(ggx_arena *arena, struct ggx_recipe *recipe, ggx_error *error)
+{
+    struct ggx_recipe turned = {.values = recipe->turned_values, .value_count = recipe->turned_count};
+    ggx_status status = ggx_extend_values(arena, &turned, recipe, error);
+    recipe->values = turned.values;
+    recipe->value_count = turned.value_count;
+    return status;
 }

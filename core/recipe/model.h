@@ -169,6 +169,9 @@ struct ggx_recipe {
     ggx_str *without;
     ggx_origin *without_origin;
     uint32_t without_count;
+    ggx_named_value *turned_values; /* of "backwards": they replace values when the recipe runs backwards */
+    uint32_t turned_count;
+    ggx_profile backwards; /* of "backwards": only its fields are used */
 };
 
 /* --- reader.c: JSON with places --- */
@@ -211,6 +214,11 @@ ggx_status ggx_recipe_text(ggx_arena *arena, const char *path, ggx_str *out, ggx
 /* --- extend.c, check.c --- */
 ggx_status ggx_recipe_extend(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
                              ggx_error *error);
+ggx_status ggx_extend_values(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
+                             ggx_error *error);
+/* backwards.c, extend.c: the recipe with the values that it has backwards; why a rule does not run backwards, or NULL. */
+ggx_status ggx_recipe_turn(ggx_arena *arena, struct ggx_recipe *recipe, ggx_error *error);
+const char *ggx_rule_one_way(const ggx_rule *rule);
 /* Every name in every expression is known; no values in a circle. */
 ggx_status ggx_recipe_check(const struct ggx_recipe *recipe, ggx_error *error);
 
@@ -257,6 +265,8 @@ ggx_status ggx_rule_make_const(ggx_apply *apply, uint32_t rule, const ggx_local 
 ggx_status ggx_apply_use(ggx_apply *apply, uint64_t tensor, uint32_t rule, int dropped);
 /* apply.c: the list of a rule's "for" number `domain`. */
 ggx_status ggx_apply_domain(ggx_apply *apply, uint32_t rule, uint32_t domain, ggx_value *out);
+/* Are the bound placeholders among the values of the rule's "for"? */
+ggx_status ggx_apply_within(ggx_apply *apply, uint32_t rule, int *within);
 /* The name without the first of the recipe's prefixes that it begins with. */
 ggx_str ggx_recipe_bare(const struct ggx_recipe *recipe, ggx_str name);
 /* The source tensor of that name, or of that name behind one of the prefixes; UINT64_MAX: none. */

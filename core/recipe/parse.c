@@ -33,16 +33,17 @@ static ggx_status parse_id(const ggx_recipe_parser *parser, const ggx_json *root
     return status;
 }
 
-static ggx_status parse_values(const ggx_recipe_parser *parser, const ggx_json *json, struct ggx_recipe *recipe)
+static ggx_status parse_values(const ggx_recipe_parser *parser, const ggx_json *json, ggx_named_value **values,
+                               uint32_t *count)
 {
     if (!json) return GGX_OK;
     ggx_status status = ggx_parser_kind(parser, json, GGX_JSON_OBJECT, "'values'");
     if (status != GGX_OK) return status;
-    recipe->values = ggx_arena_array(parser->arena, json->count, sizeof *recipe->values);
-    if (!recipe->values) return ggx_parser_no_memory(parser);
+    *values = ggx_arena_array(parser->arena, json->count, sizeof **values);
+    if (!*values) return ggx_parser_no_memory(parser);
     for (const ggx_json *at = json->first; at && status == GGX_OK; at = at->next) {
         if (ggx_str_same(at->key, GGX_LIT("note"))) continue;
-        ggx_named_value *value = &recipe->values[recipe->value_count++];
+        ggx_named_value *value = &(*values)[(*count)++];
         ggx_json key = {.line = at->key_line, .column = at->key_column};
         value->name = at->key;
         value->origin = ggx_parser_origin(parser, at);
@@ -55,6 +56,16 @@ static ggx_status parse_values(const ggx_recipe_parser *parser, const ggx_json *
         status = ggx_parser_value(parser, at, &value->node);
     }
     return status;
+}
+
+static ggx_status parse_backwards(const ggx_recipe_parser *parser, const ggx_json *json, struct ggx_recipe *recipe)
+{
+    static const char *const words[] = {"values", "header", "note", NULL};
+    if (!json) return GGX_OK;
+    ggx_status status = ggx_parser_words(parser, json, words, "backwards");
+    if (status == GGX_OK)
+        status = parse_values(parser, ggx_json_get(json, "values"), &recipe->turned_values, &recipe->turned_count);
+    return status == GGX_OK ? ggx_parse_header(parser, ggx_json_get(json, "header"), &recipe->backwards) : status;
 }
 
 static ggx_status parse_require(const ggx_recipe_parser *parser, const ggx_json *json, struct ggx_recipe *recipe)
@@ -123,7 +134,9 @@ static ggx_status parse_top(const ggx_recipe_parser *parser, const ggx_json *roo
     }
     if (status == GGX_OK && recipe->extends)
         recipe->extends_origin = ggx_parser_origin(parser, ggx_json_get(root, "extends"));
-    if (status == GGX_OK) status = parse_values(parser, ggx_json_get(root, "values"), recipe);
+    if (status == GGX_OK)
+        status = parse_values(parser, ggx_json_get(root, "values"), &recipe->values, &recipe->value_count);
+    if (status == GGX_OK) status = parse_backwards(parser, ggx_json_get(root, "backwards"), recipe);
     if (status == GGX_OK) status = parse_require(parser, ggx_json_get(root, "require"), recipe);
     if (status == GGX_OK) status = parse_prefixes(parser, ggx_json_get(root, "prefixes"), recipe);
     if (status == GGX_OK) status = parse_without(parser, ggx_json_get(root, "without"), recipe);
@@ -218,7 +231,11 @@ static ggx_status parse_checked(ggx_arena *arena, ggx_str document, const char *
                                 ggx_recipe **out, ggx_error *error)
 {
     ggx_status status = parse_file(arena, document, path, search, 0, out, error);
-    return status == GGX_OK ? ggx_recipe_check(*out, error) : status;
+    if (status == GGX_OK) status = ggx_recipe_check(*out, error);
+    if (status != GGX_OK || (!(*out)->turned_count && !(*out)->backwards.field_count)) return status;
+    struct ggx_recipe turned = **out;
+    status = ggx_recipe_turn(arena, &turned, error);
+    return status == GGX_OK ? ggx_recipe_check(&turned, error) : status;
 }
 
 ggx_status ggx_recipe_parse(ggx_arena *arena, ggx_str text, const char *path, const char *search, ggx_recipe **out,
@@ -234,6 +251,17 @@ ggx_status ggx_recipe_load(ggx_arena *arena, const char *path, const char *searc
     ggx_str text;
     ggx_status status = ggx_recipe_text(arena, path, &text, error);
     return status == GGX_OK ? parse_checked(arena, text, path, search, out, error) : status;
+}
+
+int ggx_recipe_rule(const ggx_recipe *recipe, uint32_t index, uint32_t *line, ggx_str *key, const char **one_way)
+{
+    uint32_t column;
+    if (index >= recipe->rule_count) return 0;
+    const ggx_rule *rule = &recipe->rules[index];
+    ggx_origin_place(&rule->origin, GGX_WHOLE, line, &column);
+    *key = rule->key;
+    *one_way = ggx_rule_one_way(rule);
+    return 1;
 }
 
 const char *ggx_recipe_id(const ggx_recipe *recipe)

@@ -50,8 +50,10 @@ typedef struct ggx_recipe_result {
     uint64_t kv_count;
     ggx_recipe_use *uses; /* one for each use of a source tensor */
     uint64_t use_count;
-    int32_t identity; /* 1: no recipe; the key/values are the checkpoint's own */
-    ggx_str via;      /* type that every quantized tensor is rounded through first; empty: none */
+    int32_t identity;  /* 1: no recipe; the key/values are the checkpoint's own */
+    ggx_str via;       /* type that every quantized tensor is rounded through first; empty: none */
+    const char **lost; /* of a recipe run backwards: what could not be restored, a phrase each */
+    uint64_t lost_count;
 } ggx_recipe_result;
 
 typedef struct ggx_recipe ggx_recipe; /* parsed; lives in its arena */
@@ -93,9 +95,23 @@ ggx_status ggx_recipe_apply(ggx_arena *arena, const ggx_recipe *recipe, const gg
 /* `--recipe none`: every tensor with its name, shape and type, key/values as they are; auxiliary tensors left out. */
 ggx_status ggx_recipe_identity(ggx_arena *arena, const ggx_recipe_env *env, ggx_recipe_result *out, ggx_error *error);
 
+/* Can this recipe only be meant backwards: it makes files of the format that is read, and none of the one that is written? */
+int ggx_recipe_leads_back(const ggx_recipe *recipe, const ggx_recipe_env *env);
+/* Was the file made by this recipe: its header has the recipe's fields, and every tensor has a rule that leads back from it? */
+ggx_status ggx_recipe_made(const ggx_recipe *recipe, const ggx_recipe_env *env, int *made, ggx_error *error);
+/* Runs the recipe backwards: the source's names, shapes and values, and what is lost. Results live in `arena`. GGX_E_MALFORMED when
+ * no tensor of the file has a rule that leads back from it. */
+ggx_status ggx_recipe_backwards(ggx_arena *arena, const ggx_recipe *recipe, const ggx_recipe_env *env,
+                                ggx_recipe_result *out, ggx_error *error);
+/* Rule number `index`: its line, the name it goes by, and why it does not run backwards, or NULL. 0 when there is no such rule. */
+int ggx_recipe_rule(const ggx_recipe *recipe, uint32_t index, uint32_t *line, ggx_str *key, const char **one_way);
+
 /* Finds a recipe by id or path, or by matching when `name` is NULL: the best score of all *.json in `directory`; none: *out = NULL.
  * A tie is GGX_E_UNSUPPORTED and names the candidates. */
 ggx_status ggx_recipe_choose(ggx_arena *arena, const char *directory, const char *name, const ggx_recipe_env *env,
                              ggx_recipe **out, ggx_error *error);
+/* The one recipe in `directory` that made the file and leads back from it, or NULL. */
+ggx_status ggx_recipe_choose_back(ggx_arena *arena, const char *directory, const ggx_recipe_env *env, ggx_recipe **out,
+                                  ggx_error *error);
 
 #endif

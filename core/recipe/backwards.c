@@ -1,0 +1,480 @@
+/* backwards.c - a recipe run backwards: from a file of its own making to the names, shapes and values of the source. */
+#include "base/text.h"
+#include "recipe/model.h"
+#include <ggx_sdk/error.h>
+#include <stdlib.h>
+
+/* --- which rules run backwards ------------------------------------------------------------------------------------------------ */
+
+static const char *steps_reason(const ggx_steps *steps)
+{
+    for (const ggx_step *step = steps->first; step; step = step->next) {
+        const char *inner = step->kind == GGX_DO_IF ? steps_reason(&step->body) : NULL;
+        if (inner) return inner;
+        switch (step->kind) {
+        case GGX_DO_SLICE:
+        case GGX_DO_SPLIT: return "a part is cut out";
+        case GGX_DO_REPEAT: return "elements are repeated";
+        case GGX_DO_EXP: return "exp is not undone";
+        default: break;
+        }
+    }
+    return NULL;
+}
+
+/* Does each placeholder of the rule stand alone in the template? Then names can be matched with it. */
+static int is_plain(const ggx_rule *rule, const ggx_node *to)
+{
+    const ggx_pattern *p = rule->sources[rule->leader].pattern;
+    uint32_t seen = 0;
+    if (to->kind == GGX_NODE_CONST) return p->slot_count == 0;
+    if (to->kind != GGX_NODE_TEXT && to->kind != GGX_NODE_NAME) return 0;
+    const ggx_node *self[] = {to};
+    const ggx_node *const *args = to->kind == GGX_NODE_TEXT ? (const ggx_node *const *)to->args : self;
+    for (uint32_t i = 0; i < (to->kind == GGX_NODE_TEXT ? to->count : 1); i++) {
+        if (args[i]->kind == GGX_NODE_CONST) continue;
+        uint32_t slot = args[i]->kind == GGX_NODE_NAME ? ggx_pattern_slot(p, args[i]->text) : UINT32_MAX;
+        if (slot == UINT32_MAX) return 0;
+        seen |= 1u << slot;
+    }
+    return seen == (1u << p->slot_count) - 1;
+}
+
+static int is_listed(const ggx_rule *rule)
+{
+    return rule->domain_count == rule->sources[rule->leader].pattern->slot_count;
+}
+
+const char *ggx_rule_one_way(const ggx_rule *rule)
+{
+    if (rule->kind == GGX_RULE_DROP) return "dropped";
+    if (rule->kind == GGX_RULE_CONST) return "made from nothing";
+    if (rule->kind == GGX_RULE_DECODE) return "unpacked by a plugin";
+    if (rule->join != GGX_JOIN_NONE) return "joined from several";
+    if (rule->sources[rule->leader].pattern->regex) return "a regular expression makes no names";
+    const char *reason = steps_reason(&rule->steps);
+    for (uint32_t i = 0; i < rule->output_count && !reason; i++) {
+        reason = steps_reason(&rule->outputs[i].steps);
+        if (!reason && !is_listed(rule) && !is_plain(rule, rule->outputs[i].to))
+            reason = "its placeholders cannot be read off the name";
+    }
+    return reason;
+}
+
+/* --- views undone ------------------------------------------------------------------------------------------------------------- */
+
+typedef struct walk {
+    ggx_apply apply;
+    const struct ggx_recipe *recipe;
+    ggx_recipe_tensor *restored; /* for each tensor of the file; name empty: not yet */
+    const char **lost;
+    uint64_t lost_count, lost_capacity;
+} walk;
+
+typedef struct digits { /* the factors of a view, outermost first, and their order in the source */
+    ggx_factor factor[GGX_MAX_RANK];
+    uint32_t order[GGX_MAX_RANK], count;
+} digits;
+
+/* 1 when the view shows each element of a source of that many elements once. */
+static int take_digits(const ggx_view *view, digits *out)
+{
+    uint64_t run = 1;
+    out->count = 0;
+    if (view->piece_count != 1 || view->pieces[0].offset) return 0;
+    for (uint32_t a = 0; a < view->rank; a++) {
+        const ggx_axis *axis = &view->pieces[0].axis[a];
+        if (axis->first) return 0;
+        for (uint32_t f = 0; f < axis->factor_count; f++) {
+            if (axis->factors[f].size == 1) continue;
+            if (out->count == GGX_MAX_RANK) return 0;
+            out->factor[out->count++] = axis->factors[f];
+        }
+    }
+    for (uint32_t i = 0; i < out->count; i++) { /* few: insertion, the longest stride first */
+        uint32_t at = i;
+        for (; at && out->factor[out->order[at - 1]].stride < out->factor[i].stride; at--)
+            out->order[at] = out->order[at - 1];
+        out->order[at] = i;
+    }
+    for (uint32_t i = out->count; i-- > 0; run *= out->factor[out->order[i]].size)
+        if (out->factor[out->order[i]].stride != (int64_t)run) return 0;
+    return 1;
+}
+
+/* What the rule makes of a source of that shape, as if there were one. */
+static ggx_status forwards(walk *w, const ggx_rule *rule, const ggx_rule_output *output, const uint64_t *shape,
+                           uint32_t rank, ggx_view *view, ggx_op_list *ops)
+{
+    ggx_tensor tensor = w->apply.env->checkpoint->tensors[0];
+    ggx_checkpoint source = *w->apply.env->checkpoint;
+    int64_t stride = 1;
+    ggx_error inner = {0};
+    tensor.rank = rank;
+    for (uint32_t i = rank; i-- > 0; stride *= (int64_t)shape[i]) {
+        tensor.shape[i] = shape[i];
+        tensor.stride[i] = stride;
+    }
+    source.tensors = &tensor;
+    source.tensor_count = 1;
+    ops->count = 0;
+    ggx_status status = ggx_view_tensor(w->apply.arena, &source, 0, view, &inner);
+    if (status == GGX_OK) status = ggx_steps_run(&w->apply, &rule->sources[rule->leader].steps, view, NULL);
+    if (status == GGX_OK) status = ggx_steps_run(&w->apply, &rule->steps, view, ops);
+    if (status == GGX_OK) status = ggx_steps_run(&w->apply, &output->steps, view, ops);
+    if (status == GGX_OK && w->apply.profile) status = ggx_steps_run(&w->apply, &w->apply.profile->layout, view, NULL);
+    return status;
+}
+
+/* Lays the file's tensor out as the source had it. */
+static ggx_status undo_view(walk *w, uint64_t tensor, const digits *d, const uint64_t *shape, uint32_t rank,
+                            ggx_view *out)
+{
+    uint64_t sizes[GGX_MAX_RANK];
+    ggx_error inner = {0};
+    ggx_status status = ggx_view_tensor(w->apply.arena, w->apply.env->checkpoint, tensor, out, &inner);
+    for (uint32_t i = 0; i < d->count; i++) sizes[i] = d->factor[i].size;
+    if (status == GGX_OK) status = ggx_view_reshape(w->apply.arena, out, sizes, d->count, &inner);
+    if (status == GGX_OK) status = ggx_view_permute(w->apply.arena, out, d->order, &inner);
+    return status == GGX_OK ? ggx_view_reshape(w->apply.arena, out, shape, rank, &inner) : status;
+}
+
+/* The operations undone, the last one first. Rounding is not: a cast is passed over. */
+static ggx_status undo_ops(walk *w, const ggx_op_list *ops, ggx_recipe_tensor *t)
+{
+    ggx_op *undone = ggx_arena_array(w->apply.arena, ops->count, sizeof *undone);
+    if (!undone) return GGX_E_NOMEM;
+    for (uint32_t i = ops->count; i-- > 0;) {
+        ggx_op op = ops->op[i];
+        if (op.kind == GGX_OP_CAST) continue;
+        if (op.kind == GGX_OP_MUL && op.value == 0.0f) return GGX_E_UNSUPPORTED;
+        if (op.kind == GGX_OP_ADD) op.value = -op.value;
+        if (op.kind == GGX_OP_MUL) op.value = 1.0f / op.value;
+        undone[t->op_count++] = op;
+    }
+    t->ops = undone;
+    return GGX_OK;
+}
+
+/* --- one tensor --------------------------------------------------------------------------------------------------------------- */
+
+typedef struct shape_guess {
+    uint64_t shape[GGX_MAX_RANK];
+    uint32_t rank;
+} shape_guess;
+
+/* Shapes that the source may have had: the one that the rule names, the file's, that with its last axes swapped, reversed. */
+static uint32_t guesses(walk *w, const ggx_rule *rule, const ggx_tensor *t, shape_guess *out)
+{
+    uint32_t n = 0;
+    ggx_value list;
+    if (rule->shape && ggx_eval_list(w->apply.eval, rule->shape, &list) == GGX_OK && list.count <= GGX_MAX_RANK) {
+        int whole = 1;
+        for (uint64_t i = 0; i < list.count; i++) {
+            whole &= list.at.items[i].kind == GGX_VALUE_INT && list.at.items[i].integer > 0;
+            out[0].shape[i] = (uint64_t)list.at.items[i].integer;
+        }
+        out[0].rank = (uint32_t)list.count;
+        if (whole) return 1; /* what is known is not guessed */
+    }
+    for (uint32_t k = 0; k < 3; k++) {
+        out[n].rank = t->rank;
+        for (uint32_t i = 0; i < t->rank; i++) out[n].shape[i] = t->shape[k == 2 ? t->rank - 1 - i : i];
+        if (k == 1 && t->rank >= 2) {
+            out[n].shape[t->rank - 2] = t->shape[t->rank - 1];
+            out[n].shape[t->rank - 1] = t->shape[t->rank - 2];
+        }
+        n++;
+    }
+    return n;
+}
+
+static int same_shape(const ggx_view *view, const ggx_tensor *t)
+{
+    int same = view->rank == t->rank;
+    for (uint32_t i = 0; same && i < t->rank; i++) same = view->shape[i] == t->shape[i];
+    return same;
+}
+
+static int taken(const walk *w, ggx_str name)
+{
+    for (uint64_t i = 0; i < w->apply.env->checkpoint->tensor_count; i++)
+        if (w->apply.used[i] == 1 && ggx_str_same(w->restored[i].name, name)) return 1;
+    return 0;
+}
+
+/* Undoes one output of a rule whose placeholders are bound. A tensor that does not fit is left for other rules. */
+static ggx_status restore(walk *w, const ggx_rule *rule, const ggx_rule_output *output, const ggx_match *match,
+                          uint64_t tensor)
+{
+    const ggx_tensor *t = &w->apply.env->checkpoint->tensors[tensor];
+    const ggx_pattern *pattern = rule->sources[rule->leader].pattern;
+    ggx_recipe_tensor made = {0};
+    shape_guess guess[3] = {{{0}, 0}};
+    ggx_op_list ops;
+    ggx_view view;
+    digits d;
+    int wanted = 1;
+    if (w->apply.used[tensor]) return GGX_OK;
+    if (rule->when && ggx_eval_bool(w->apply.eval, rule->when, &wanted) != GGX_OK) return GGX_OK;
+    if (wanted && output->when && ggx_eval_bool(w->apply.eval, output->when, &wanted) != GGX_OK) return GGX_OK;
+    if (!wanted) return GGX_OK;
+    made.name = ggx_pattern_fill(w->apply.arena, pattern, pattern, match);
+    if (!made.name.data) return GGX_E_NOMEM;
+    if (taken(w, made.name)) { /* written twice, as tied weights are */
+        w->apply.used[tensor] = 2;
+        return GGX_OK;
+    }
+    w->apply.current = t->name;
+    uint32_t n = guesses(w, rule, t, guess);
+    for (uint32_t g = 0; g < n; g++) {
+        if (forwards(w, rule, output, guess[g].shape, guess[g].rank, &view, &ops) != GGX_OK) continue;
+        if (!same_shape(&view, t) || !take_digits(&view, &d)) continue;
+        if (undo_view(w, tensor, &d, guess[g].shape, guess[g].rank, &made.view) != GGX_OK) continue;
+        made.op_count = 0;
+        ggx_status status = undo_ops(w, &ops, &made);
+        if (status == GGX_E_NOMEM) return status;
+        if (status != GGX_OK) continue;
+        ggx_origin_place(&output->origin, GGX_WHOLE, &made.rule_line, &made.rule_column);
+        made.quantize = made.view.rank >= 2;
+        if (t->type.block_elems > 1) made.default_type = GGX_LIT("f32");
+        w->restored[tensor] = made;
+        w->apply.used[tensor] = 1;
+        return GGX_OK;
+    }
+    return GGX_OK;
+}
+
+/* --- the rules' names --------------------------------------------------------------------------------------------------------- */
+
+/* All combinations of the rule's "for"; each names its output. */
+static ggx_status restore_listed(walk *w, uint32_t index, uint32_t into, uint32_t domain, const ggx_local *locals)
+{
+    const ggx_rule *rule = &w->recipe->rules[index];
+    const ggx_pattern *pattern = rule->sources[rule->leader].pattern;
+    ggx_value list;
+    if (domain == rule->domain_count) {
+        ggx_match match = {0};
+        ggx_str name;
+        for (const ggx_local *local = locals; local; local = local->outer) {
+            uint32_t slot = ggx_pattern_slot(pattern, local->name);
+            match.slot[slot] = local->value.text;
+            if (local->value.kind == GGX_VALUE_INT)
+                match.slot[slot] = ggx_arena_format(&w->apply.eval->arena, "%lld", (long long)local->value.integer);
+        }
+        w->apply.eval->locals = locals;
+        ggx_status status = ggx_eval_text(w->apply.eval, rule->outputs[into].to, &name);
+        uint64_t tensor = status == GGX_OK ? ggx_checkpoint_find(w->apply.env->checkpoint, name) : UINT64_MAX;
+        status = tensor == UINT64_MAX ? GGX_OK : restore(w, rule, &rule->outputs[into], &match, tensor);
+        w->apply.eval->locals = NULL;
+        return status;
+    }
+    if (ggx_apply_domain(&w->apply, index, domain, &list) != GGX_OK) return GGX_OK;
+    ggx_status status = GGX_OK;
+    for (uint64_t i = 0; i < list.count && status == GGX_OK; i++) {
+        ggx_local local = {rule->domains[domain].name, list.at.items[i], locals};
+        status = restore_listed(w, index, into, domain + 1, &local);
+    }
+    return status;
+}
+
+/* The template as a pattern, its slots in the order of the source's. */
+static ggx_pattern *pattern_of(walk *w, const ggx_rule *rule, const ggx_node *to)
+{
+    const ggx_pattern *source = rule->sources[rule->leader].pattern;
+    ggx_pattern *p = ggx_arena_alloc(w->apply.arena, sizeof *p);
+    const uint32_t count = to->kind == GGX_NODE_TEXT ? to->count : 1;
+    ggx_part *parts = p ? ggx_arena_array(w->apply.arena, count, sizeof *parts) : NULL;
+    if (!parts) return NULL;
+    *p = *source;
+    p->parts = parts;
+    p->part_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        const ggx_node *arg = to->kind == GGX_NODE_TEXT ? to->args[i] : to;
+        uint32_t slot = arg->kind == GGX_NODE_NAME ? ggx_pattern_slot(source, arg->text) : 0;
+        parts[i] = (ggx_part){GGX_PART_LITERAL, slot, arg->literal.text};
+        for (uint32_t k = 0; arg->kind == GGX_NODE_NAME && k < source->part_count; k++)
+            if (source->parts[k].kind != GGX_PART_LITERAL && source->parts[k].slot == slot)
+                parts[i].kind = source->parts[k].kind;
+    }
+    return p;
+}
+
+static ggx_status restore_matching(walk *w, uint32_t index, uint32_t into)
+{
+    const ggx_rule *rule = &w->recipe->rules[index];
+    const ggx_pattern *p = pattern_of(w, rule, rule->outputs[into].to);
+    ggx_status status = p ? GGX_OK : GGX_E_NOMEM;
+    for (uint64_t i = 0; i < w->apply.env->checkpoint->tensor_count && status == GGX_OK; i++) {
+        ggx_local space[GGX_MAX_PLACEHOLDERS];
+        ggx_match match = {0};
+        int within = 1;
+        if (!ggx_pattern_match(p, w->apply.env->checkpoint->tensors[i].name, &match, &w->apply.steps)) continue;
+        w->apply.eval->locals = ggx_match_bind(p, &match, NULL, space);
+        if (ggx_apply_within(&w->apply, index, &within) == GGX_OK && within)
+            status = restore(w, rule, &rule->outputs[into], &match, i);
+        w->apply.eval->locals = NULL;
+        if (w->apply.steps > 50ull * GGX_EVAL_STEPS) break;
+    }
+    return status;
+}
+
+/* --- what is lost ------------------------------------------------------------------------------------------------------------- */
+
+static ggx_status lose(walk *w, ggx_str text)
+{
+    if (!text.data) return GGX_E_NOMEM;
+    if (w->lost_count == w->lost_capacity) {
+        uint64_t wider = w->lost_capacity ? 2 * w->lost_capacity : 16;
+        const char **fresh = ggx_arena_array(w->apply.arena, wider, sizeof *fresh);
+        if (!fresh) return GGX_E_NOMEM;
+        if (w->lost_count) memcpy(fresh, w->lost, (size_t)(w->lost_count * sizeof *fresh));
+        w->lost = fresh;
+        w->lost_capacity = wider;
+    }
+    w->lost[w->lost_count++] = text.data;
+    return GGX_OK;
+}
+
+static ggx_status list_lost(walk *w)
+{
+    ggx_status status = GGX_OK;
+    for (uint64_t i = 0; i < w->apply.env->checkpoint->tensor_count && status == GGX_OK; i++)
+        if (!w->apply.used[i])
+            status =
+                lose(w, ggx_arena_format(w->apply.arena, "tensor '%.*s' of the file, which no rule leads back from",
+                                         GGX_STR_ARGS(w->apply.env->checkpoint->tensors[i].name)));
+    for (uint32_t r = 0; r < w->recipe->rule_count && status == GGX_OK; r++) {
+        const ggx_rule *rule = &w->recipe->rules[r];
+        const char *reason = rule->kind == GGX_RULE_CONST ? NULL : ggx_rule_one_way(rule);
+        uint32_t line, column;
+        int wanted = 1; /* a condition that looks at the source's tensors cannot be computed: the rule is listed */
+        if (reason && rule->when) {
+            ggx_status known = ggx_eval_bool(w->apply.eval, rule->when, &wanted);
+            if (known != GGX_OK) wanted = 1;
+        }
+        if (!reason || !wanted) continue;
+        ggx_origin_place(&rule->origin, GGX_WHOLE, &line, &column);
+        status =
+            lose(w, ggx_arena_format(w->apply.arena, "'%.*s': %s (line %u)", GGX_STR_ARGS(rule->key), reason, line));
+    }
+    return status;
+}
+
+/* --- the whole ---------------------------------------------------------------------------------------------------------------- */
+
+static const ggx_profile *made_profile(const struct ggx_recipe *recipe, const ggx_recipe_env *env)
+{
+    for (uint32_t i = 0; i < recipe->profile_count; i++)
+        if (ggx_str_same(recipe->profiles[i].writer, ggx_str_of(env->checkpoint->reader_name)))
+            return &recipe->profiles[i];
+    return NULL;
+}
+
+int ggx_recipe_leads_back(const ggx_recipe *recipe, const ggx_recipe_env *env)
+{
+    for (uint32_t i = 0; i < recipe->profile_count; i++)
+        if (ggx_str_same(recipe->profiles[i].writer, ggx_str_of(env->writer)) ||
+            ggx_str_same(recipe->profiles[i].writer, GGX_LIT("*")))
+            return 0;
+    return made_profile(recipe, env) != NULL;
+}
+
+static ggx_status keep(walk *w, ggx_recipe_result *out)
+{
+    const ggx_checkpoint *c = w->apply.env->checkpoint;
+    out->tensors = ggx_arena_array(w->apply.arena, c->tensor_count, sizeof *out->tensors);
+    if (!out->tensors) return GGX_E_NOMEM;
+    for (uint64_t i = 0; i < c->tensor_count; i++)
+        if (w->apply.used[i] == 1) out->tensors[out->tensor_count++] = w->restored[i];
+    out->lost = w->lost;
+    out->lost_count = w->lost_count;
+    w->apply.profile = &w->recipe->backwards;
+    return ggx_header_make(&w->apply, out);
+}
+
+static ggx_status run(walk *w, ggx_recipe_result *out)
+{
+    ggx_error ignored = {0}, *error = w->apply.error;
+    ggx_status status = GGX_OK;
+    w->apply.error = w->apply.eval->error = &ignored; /* what cannot be computed here is not undone */
+    for (uint32_t r = 0; r < w->recipe->rule_count && status == GGX_OK; r++) {
+        const ggx_rule *rule = &w->recipe->rules[r];
+        if (ggx_rule_one_way(rule)) continue;
+        for (uint32_t i = 0; i < rule->output_count && status == GGX_OK; i++)
+            status = is_listed(rule) ? restore_listed(w, r, i, 0, NULL) : restore_matching(w, r, i);
+    }
+    if (status == GGX_OK) status = list_lost(w);
+    w->apply.error = w->apply.eval->error = error;
+    if (status == GGX_OK) status = keep(w, out);
+    return status == GGX_E_NOMEM ? ggx_fail(error, status, "the recipe's outputs need too much memory") : status;
+}
+
+ggx_status ggx_recipe_backwards(ggx_arena *arena, const ggx_recipe *recipe, const ggx_recipe_env *env,
+                                ggx_recipe_result *out, ggx_error *error)
+{
+    struct ggx_recipe turned = *recipe;
+    ggx_eval eval;
+    memset(out, 0, sizeof *out);
+    walk w = {.apply = {.eval = &eval, .arena = arena, .recipe = &turned, .env = env, .error = error},
+              .recipe = &turned};
+    w.apply.profile = made_profile(recipe, env);
+    ggx_status status = ggx_recipe_turn(arena, &turned, error);
+    if (status == GGX_OK) status = ggx_eval_open(&eval, &turned, env, error);
+    if (status != GGX_OK) return status;
+    w.apply.used = ggx_arena_array(&eval.arena, env->checkpoint->tensor_count, 1);
+    w.apply.domains = ggx_arena_array(&eval.arena, turned.rule_count, GGX_MAX_PLACEHOLDERS * sizeof(ggx_value));
+    w.restored = ggx_arena_array(arena, env->checkpoint->tensor_count, sizeof *w.restored);
+    status = w.apply.used && w.apply.domains && w.restored ? run(&w, out)
+                                                           : ggx_fail(error, GGX_E_NOMEM, "no memory for the recipe");
+    ggx_eval_close(&eval);
+    if (status == GGX_OK && !out->tensor_count)
+        return ggx_fail(error, GGX_E_MALFORMED,
+                        "recipe %s leads back from none of this file's tensors; was it made by another?", recipe->id);
+    return status;
+}
+
+/* Every field that the recipe always writes is there, and those that it fixes have their value. */
+static int header_fits(ggx_eval *eval, const ggx_profile *profile)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < profile->field_count; i++) {
+        const ggx_field *field = &profile->fields[i];
+        ggx_value value = {0};
+        if (field->when || field->optional || field->copy || field->domain.name.size) continue;
+        const ggx_kv *kv = ggx_checkpoint_kv(eval->env->checkpoint, field->key);
+        if (!kv) return 0;
+        found++;
+        if (field->value->kind != GGX_NODE_CONST) continue;
+        if (ggx_kv_value(eval, field->value, kv, &value) != GGX_OK || !ggx_value_equal(&value, &field->value->literal))
+            return 0;
+    }
+    return found > 0;
+}
+
+ggx_status ggx_recipe_made(const ggx_recipe *recipe, const ggx_recipe_env *env, int *made, ggx_error *error)
+{
+    const ggx_profile *profile = made_profile(recipe, env);
+    ggx_error ignored = {0};
+    ggx_arena arena;
+    ggx_eval eval;
+    ggx_recipe_result result;
+    *made = 0;
+    /* one that is only used by name is only led back by name */
+    if (!profile || !recipe->when || recipe->when->kind == GGX_NODE_CONST || !ggx_recipe_leads_back(recipe, env))
+        return GGX_OK;
+    ggx_status status = ggx_eval_open(&eval, recipe, env, error);
+    if (status != GGX_OK) return status;
+    eval.error = &ignored;
+    int fits = header_fits(&eval, profile);
+    ggx_eval_close(&eval);
+    if (!fits) return GGX_OK;
+    ggx_arena_init(&arena, GGX_EVAL_MEMORY);
+    if (ggx_recipe_backwards(&arena, recipe, env, &result, &ignored) == GGX_OK) {
+        uint64_t used = 0;
+        for (uint64_t i = 0; i < result.lost_count; i++) used += !strncmp(result.lost[i], "tensor ", 7);
+        *made = !used;
+    }
+    ggx_arena_free(&arena);
+    return GGX_OK;
+}
