@@ -463,7 +463,12 @@ ggx_status ggx_recipe_made(const ggx_recipe *recipe, const ggx_recipe_env *env, 
     /* one that is only used by name is only led back by name */
     if (!profile || !recipe->when || recipe->when->kind == GGX_NODE_CONST || !ggx_recipe_leads_back(recipe, env))
         return GGX_OK;
-    ggx_status status = ggx_eval_open(&eval, recipe, env, error);
+    ggx_recipe_env any = *env;
+    int32_t score = 0;
+    any.writer = "";
+    ggx_status status = ggx_recipe_match(recipe, &any, &score, error);
+    if (status != GGX_OK || score) return status; /* it takes such files, and did not make this one */
+    status = ggx_eval_open(&eval, recipe, env, error);
     if (status != GGX_OK) return status;
     eval.error = &ignored;
     int fits = header_fits(&eval, profile);

@@ -280,8 +280,9 @@ ggx_status ggx_json_value(ggx_eval *eval, const ggx_node *node, const ggx_json *
     return status;
 }
 
-static ggx_status read_json(ggx_eval *eval, const ggx_node *node, ggx_str name, ggx_json_file *file)
+ggx_status ggx_eval_file(ggx_eval *eval, const ggx_node *node, ggx_str name, ggx_str *out)
 {
+    *out = (ggx_str){NULL, 0};
     const ggx_source *source = eval->env->checkpoint->source;
     ggx_member member = {.struct_size = sizeof member};
     ggx_error inner = {0};
@@ -293,13 +294,23 @@ static ggx_status read_json(ggx_eval *eval, const ggx_node *node, ggx_str name, 
     if (member.size > GGX_EVAL_JSON)
         return GGX_NODE_FAIL(eval, node, "'%.*s' has %llu bytes; at most %llu are read", GGX_STR_ARGS(name),
                              (unsigned long long)member.size, GGX_EVAL_JSON);
-    char *text = ggx_arena_alloc(&eval->arena, member.size);
-    ggx_str label = ggx_arena_str(&eval->arena, name);
-    ggx_json *json;
-    if (!text || !label.data) return GGX_NODE_FAIL(eval, node, "no memory for '%.*s'", GGX_STR_ARGS(name));
+    char *text = ggx_arena_alloc(&eval->arena, member.size + 1);
+    if (!text) return GGX_NODE_FAIL(eval, node, "no memory for '%.*s'", GGX_STR_ARGS(name));
     status = source->read_at(source, index, 0, text, member.size, &inner);
-    if (status == GGX_OK)
-        status = ggx_json_parse(&eval->arena, (ggx_str){text, member.size}, label.data, &json, &inner);
+    if (status != GGX_OK) return ggx_origin_fail(node->origin, node->offset, eval->error, status, "%s", inner.text);
+    *out = (ggx_str){text, member.size};
+    return GGX_OK;
+}
+
+static ggx_status read_json(ggx_eval *eval, const ggx_node *node, ggx_str name, ggx_json_file *file)
+{
+    ggx_str text, label = ggx_arena_str(&eval->arena, name);
+    ggx_json *json;
+    ggx_error inner = {0};
+    if (!label.data) return GGX_NODE_FAIL(eval, node, "no memory for '%.*s'", GGX_STR_ARGS(name));
+    ggx_status status = ggx_eval_file(eval, node, name, &text);
+    if (status != GGX_OK || !text.data) return status;
+    status = ggx_json_parse(&eval->arena, text, label.data, &json, &inner);
     if (status != GGX_OK) return ggx_origin_fail(node->origin, node->offset, eval->error, status, "%s", inner.text);
     file->json = json;
     return GGX_OK;
@@ -379,7 +390,8 @@ const ggx_function ggx_lookup_functions[] = {
     {"tied", 2, 2, call_tied},     {NULL, 0, 0, NULL},
 };
 
-static const ggx_function *const tables[] = {ggx_pure_functions, ggx_lookup_functions, ggx_made_functions};
+static const ggx_function *const tables[] = {ggx_pure_functions, ggx_lookup_functions, ggx_token_functions,
+                                             ggx_made_functions};
 
 const ggx_function *ggx_function_find(ggx_str name)
 {

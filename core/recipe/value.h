@@ -182,10 +182,13 @@ ggx_value ggx_value_text(ggx_str text);
 
 /* --- functions.c, lookups.c --- */
 const ggx_function *ggx_function_find(ggx_str name);
-extern const ggx_function ggx_pure_functions[], ggx_lookup_functions[], ggx_made_functions[]; /* ended by a NULL name */
+extern const ggx_function ggx_pure_functions[], ggx_lookup_functions[], ggx_token_functions[],
+    ggx_made_functions[]; /* ended by a NULL name */
 const char *const *ggx_function_names(const char **space, uint32_t capacity);
 ggx_status ggx_json_value(ggx_eval *eval, const ggx_node *node, const ggx_json *json, ggx_value *out); /* NULL: null */
 ggx_status ggx_kv_value(ggx_eval *eval, const ggx_node *node, const ggx_kv *kv, ggx_value *out);       /* NULL: null */
+/* The bytes of a file beside the model; data NULL: it is not there. */
+ggx_status ggx_eval_file(ggx_eval *eval, const ggx_node *node, ggx_str name, ggx_str *out);
 /* One of the names that ggx gives (reader, type …); 0 when it is none. */
 int ggx_builtin_value(ggx_eval *eval, ggx_str name, ggx_value *out);
 extern const char *const ggx_builtin_names[]; /* ended by NULL */
