@@ -1,5 +1,5 @@
 """Promise: whole files quantized as llama-quantize does, to the byte: mixtures with their order, counters, tied embeddings, experts,
-fallbacks, importance matrix, options and layout. Walks golden/10-*: each output's sha256, with one thread and with two.
+fallbacks, importance matrix, options and layout. Walks golden/10-*: each output's sha256, at every CPU level, with one thread and with more.
 What the reference refuses is refused. quantize.py FIRST STEP: the outputs number FIRST, FIRST + STEP …, so that several may run beside each other."""
 import hashlib
 import json
@@ -77,11 +77,11 @@ def walk(folder, first, step, np, rebuild):
             params = output.get("params") or {}
             type_name = "copy" if params.get("only_copy") else stem.removeprefix(kind + "-").split("+")[0].lower()
             more = options(params) + (["--imatrix", "imatrix.gguf"] if name == "imatrix" else [])
-            for threads in (1, 2):
+            for threads, level in ((1, "portable"), (2, "avx2,f16c"), (3, "all")):
                 target = os.path.join(folder, f"out-{first}.gguf")
-                ran = run(source, target, type_name, more, threads, where)
+                ran = run(source, target, type_name, more + ([] if level == "all" else ["--cpu", level]), threads, where)
                 assert ran.returncode == 0, (case["id"], output["name"], ran.stderr)
-                assert digest(target) == output["sha256"], f"{case['id']}: {output['name']} with {threads} threads: other bytes"
+                assert digest(target) == output["sha256"], f"{case['id']}: {output['name']} with {threads} threads, CPU {level}: other bytes"
                 os.unlink(target)
             done.append(output["name"])
         for kind, type_name, *_ in case.get("refused", []):
