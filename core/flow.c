@@ -22,7 +22,7 @@ ggx_status ggx_convert(ggx_flow *flow, ggx_registry *registry, const ggx_convers
 {
     ggx_status status = ggx_flow_open(flow, registry, wanted, run, error);
     if (status == GGX_OK) status = ggx_flow_plan(flow, wanted, error);
-    if (status == GGX_OK) status = ggx_flow_execute(flow, wanted, error);
+    if (status == GGX_OK) status = ggx_flow_execute(flow, wanted, 1, error);
     return status;
 }
 
@@ -39,6 +39,7 @@ ggx_status ggx_flow_open(ggx_flow *flow, ggx_registry *registry, const ggx_conve
         status = ggx_checkpoint_open(&flow->checkpoint, registry, flow->source, wanted->reader, wanted->settings,
                                      wanted->setting_count, run, error);
     flow->has_checkpoint = status == GGX_OK;
+    flow->model = &flow->checkpoint;
     return status;
 }
 
@@ -62,7 +63,7 @@ ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error
                                 .shards = wanted->shards,
                                 .settings = wanted->settings,
                                 .setting_count = wanted->setting_count};
-    ggx_recipe_env env = {.checkpoint = &flow->checkpoint, .type_name = "", .via = wanted->via, .version = GGX_VERSION};
+    ggx_recipe_env env = {.checkpoint = flow->model, .type_name = "", .via = wanted->via, .version = GGX_VERSION};
     ggx_status status = choose_writer(flow, wanted, error);
     if (status == GGX_OK) status = apply_recipe(flow, wanted, &env, error);
     if (status == GGX_OK) status = apply_mixture(flow, wanted, &env, error);
@@ -72,27 +73,59 @@ ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error
     request.writer = flow->writer;
     request.type = flow->type;
     if (status == GGX_OK)
-        status = ggx_plan_make(&flow->plan, flow->registry, &flow->checkpoint, &flow->result, flow->recipe, &request,
+        status = ggx_plan_make(&flow->plan, flow->registry, flow->model, &flow->result, flow->recipe, &request,
                                flow->run, error);
     flow->has_plan = status == GGX_OK;
     const ggx_setting *unused = status == GGX_OK ? ggx_settings_unused(wanted->settings, wanted->setting_count) : NULL;
     if (unused)
         status =
             ggx_fail(error, GGX_E_USAGE, "neither reader %s nor writer %s has an option '%s'; see 'ggx plugins NAME'",
-                     flow->checkpoint.reader_name, flow->writer, unused->name);
+                     flow->model->reader_name, flow->writer, unused->name);
     return status;
 }
 
-ggx_status ggx_flow_execute(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error)
+void ggx_flow_share(ggx_flow *flow, const ggx_flow *opened)
 {
-    ggx_output_request request = {wanted->output, wanted->part, wanted->parts ? wanted->parts : 1, wanted->sync_bytes};
-    ggx_status status = ggx_output_open(&flow->output, &request, &flow->plan, flow->run, error);
-    if (status != GGX_OK) return status;
-    flow->resumed = flow->output.resumed;
-    ggx_tile_sink sink = ggx_output_sink(&flow->output);
-    status = ggx_execute(&flow->plan, &sink, flow->run, error);
-    if (status == GGX_OK) return ggx_output_commit(&flow->output, error);
-    ggx_output_discard(&flow->output);
+    memset(flow, 0, sizeof *flow);
+    flow->registry = opened->registry;
+    flow->run = opened->run;
+    flow->recipe = "none";
+    flow->model = opened->model;
+    ggx_arena_init(&flow->arena, RECIPE_MEMORY);
+}
+
+ggx_status ggx_flow_join(ggx_flow *flows, const ggx_conversion *wanted, uint32_t count, ggx_error *error)
+{
+    ggx_plan *plans[GGX_FLOWS_MAX];
+    const ggx_plan_request request = {.memory = wanted->memory, .threads = wanted->threads};
+    for (uint32_t k = 0; k < count; k++) plans[k] = &flows[k].plan;
+    return ggx_plan_join(plans, count, &request, error);
+}
+
+ggx_status ggx_flow_execute(ggx_flow *flows, const ggx_conversion *wanted, uint32_t count, ggx_error *error)
+{
+    const ggx_plan *plans[GGX_FLOWS_MAX];
+    ggx_tile_sink sinks[GGX_FLOWS_MAX];
+    ggx_status status = GGX_OK;
+    uint32_t opened = 0;
+    for (; opened < count && status == GGX_OK; opened++) {
+        ggx_flow *flow = &flows[opened];
+        const ggx_conversion *w = &wanted[opened];
+        ggx_output_request request = {w->output, w->part, w->parts ? w->parts : 1, w->sync_bytes};
+        plans[opened] = &flow->plan;
+        flow->quiet_run = *flow->run;
+        if (opened) flow->quiet_run.progress = NULL; /* they get on together: one tells */
+        status = ggx_output_open(&flow->output, &request, &flow->plan, &flow->quiet_run, error);
+        if (status != GGX_OK) break;
+        flow->resumed = flow->output.resumed;
+        sinks[opened] = ggx_output_sink(&flow->output);
+    }
+    if (status == GGX_OK) status = ggx_execute(plans, sinks, count, flows->run, error);
+    for (uint32_t k = 0; k < opened; k++)
+        if (status == GGX_OK)
+            status = ggx_output_commit(&flows[k].output, error);
+        else
+            ggx_output_discard(&flows[k].output);
     return status;
 }
 

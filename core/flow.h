@@ -32,12 +32,15 @@ typedef struct ggx_conversion {
     ggx_shards shards; /* --split-max-size, --split-max-tensors, --keep-split */
 } ggx_conversion;
 
+#define GGX_FLOWS_MAX 32u /* outputs of one model in one go */
+
 typedef struct ggx_flow {
     ggx_registry *registry; /* borrowed */
     const ggx_run *run;
     ggx_source *source;
     ggx_checkpoint checkpoint;
-    ggx_arena arena; /* recipe and its result */
+    const ggx_checkpoint *model; /* that one, or another flow's */
+    ggx_arena arena;             /* recipe and its result */
     ggx_recipe_result result;
     const char *recipe;   /* id, or "none" */
     ggx_mixture *mixture; /* NULL: the type is plain */
@@ -46,7 +49,8 @@ typedef struct ggx_flow {
     const char *writer, *type; /* resolved */
     ggx_plan plan;
     ggx_output output;
-    uint64_t resumed; /* tiles that an earlier run had done */
+    ggx_run quiet_run; /* what the output is given */
+    uint64_t resumed;  /* tiles that an earlier run had done */
     int32_t has_checkpoint, has_plan, has_imatrix;
 } ggx_flow;
 
@@ -57,8 +61,14 @@ ggx_status ggx_flow_open(ggx_flow *flow, ggx_registry *registry, const ggx_conve
 /* After ggx_flow_open: recipe and plan. Nothing is written. */
 ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error);
 
-/* After ggx_flow_plan: executes it and commits the output. */
-ggx_status ggx_flow_execute(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error);
+/* Instead of ggx_flow_open: another output of what `opened` reads, which must stay open longer. */
+void ggx_flow_share(ggx_flow *flow, const ggx_flow *opened);
+
+/* After ggx_flow_plan of each: makes the plans of several flows of one model fit to be carried out together. */
+ggx_status ggx_flow_join(ggx_flow *flows, const ggx_conversion *wanted, uint32_t count, ggx_error *error);
+
+/* After that: executes them, reading the model once, and commits the outputs. Of one flow, the same without ggx_flow_join. */
+ggx_status ggx_flow_execute(ggx_flow *flows, const ggx_conversion *wanted, uint32_t count, ggx_error *error);
 
 /* All of it. The flow stays open for questions; close it in any case. */
 ggx_status ggx_convert(ggx_flow *flow, ggx_registry *registry, const ggx_conversion *wanted, const ggx_run *run,

@@ -5,6 +5,7 @@
 #include "flow.h"
 #include <ggx_sdk/error.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define DEFAULT_SYNC (256u << 20) /* bytes between two entries in the journal: a second or so of a disk's time */
 
@@ -36,6 +37,66 @@ static ggx_conversion conversion_of(const ggx_arguments *a)
                             .shards = {a->split_bytes, a->split_tensors, a->keep_split},
                             .part = a->part,
                             .parts = a->parts};
+}
+
+/* The model's outputs: one for each type that --type lists. */
+typedef struct outputs {
+    ggx_arena arena;
+    uint32_t count;
+    ggx_conversion wanted[GGX_FLOWS_MAX];
+    ggx_flow flows[GGX_FLOWS_MAX];
+} outputs;
+
+/* "DIR/NAME-TYPE.EXT" for "DIR/NAME.EXT". */
+static const char *name_output(ggx_arena *arena, const char *path, const char *type)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
+    const int stem = (int)(dot && dot > base ? dot - path : (ptrdiff_t)strlen(path));
+    return ggx_arena_format(arena, "%.*s-%s%s", stem, path, type, path + stem).data;
+}
+
+static ggx_status list_outputs(outputs *o, const ggx_arguments *a, ggx_error *error)
+{
+    const char *at = a->type;
+    ggx_arena_init(&o->arena, 1u << 20);
+    o->wanted[0] = conversion_of(a);
+    o->count = 1;
+    if (!at || !strchr(at, ',')) return GGX_OK;
+    for (o->count = 0;; at++) {
+        const size_t size = strcspn(at, ",");
+        if (!size) return ggx_fail(error, GGX_E_USAGE, "--type %.100s: a name is missing in the list", a->type);
+        if (o->count == GGX_FLOWS_MAX)
+            return ggx_fail(error, GGX_E_USAGE, "--type: at most %u types at a time", GGX_FLOWS_MAX);
+        ggx_conversion *w = &o->wanted[o->count];
+        *w = conversion_of(a);
+        w->type = ggx_arena_str(&o->arena, (ggx_str){at, size}).data;
+        if (w->output && w->type) w->output = name_output(&o->arena, a->output, w->type);
+        if (!w->type || (a->output && !w->output)) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+        for (uint32_t k = 0; k < o->count; k++)
+            if (!strcmp(o->wanted[k].type, w->type))
+                return ggx_fail(error, GGX_E_USAGE, "--type %.100s: %.40s is there twice", a->type, w->type);
+        o->count++;
+        at += size;
+        if (!*at) return GGX_OK;
+    }
+}
+
+/* Opens the model and makes all plans. */
+static ggx_status plan_outputs(outputs *o, ggx_registry *registry, const ggx_run *run, ggx_error *error)
+{
+    ggx_status status = ggx_flow_open(&o->flows[0], registry, &o->wanted[0], run, error);
+    for (uint32_t k = 1; k < o->count; k++) ggx_flow_share(&o->flows[k], &o->flows[0]);
+    for (uint32_t k = 0; k < o->count && status == GGX_OK; k++)
+        status = ggx_flow_plan(&o->flows[k], &o->wanted[k], error);
+    if (status == GGX_OK && o->count > 1) status = ggx_flow_join(o->flows, o->wanted, o->count, error);
+    return status;
+}
+
+static void close_outputs(outputs *o)
+{
+    for (uint32_t k = o->count; k-- > 0;) ggx_flow_close(&o->flows[k]);
+    ggx_arena_free(&o->arena);
+    free(o);
 }
 
 static uint64_t count_notes(const ggx_plan *plan, const ggx_plan_tensor **first)
@@ -77,86 +138,108 @@ static void warn_of_notes(const ggx_flow *flow)
     flow->run->log(flow->run->context, GGX_LOG_WARNING, line);
 }
 
-static void print_result(const ggx_cli *cli, const ggx_flow *flow, ggx_text *out)
+static void print_result(const ggx_cli *cli, const ggx_flow *flow, const char *output, ggx_text *out)
 {
     const ggx_arguments *a = &cli->arguments;
     const ggx_plan *plan = &flow->plan;
     if (a->json) {
         ggx_text_format(out, "{\"output\": ");
-        ggx_text_json(out, ggx_str_of(a->output));
+        ggx_text_json(out, ggx_str_of(output));
         ggx_text_format(out,
                         ", \"files\": %u, \"bytes\": %llu, \"tensors\": %llu, \"tiles\": %llu, \"resumed_tiles\": "
                         "%llu, \"read_bytes\": %llu, "
                         "\"reader\": \"%s\", \"recipe\": ",
                         plan->output_count, (unsigned long long)plan->total_size,
                         (unsigned long long)plan->tensor_count, (unsigned long long)plan->tile_count,
-                        (unsigned long long)flow->resumed, (unsigned long long)ggx_source_bytes_read(flow->source),
-                        flow->checkpoint.reader_name);
+                        (unsigned long long)flow->resumed,
+                        (unsigned long long)ggx_source_bytes_read(flow->model->source), flow->model->reader_name);
         ggx_text_json(out, ggx_str_of(flow->recipe));
-        ggx_text_format(out, ", \"writer\": \"%s\"}\n", flow->writer);
+        ggx_text_format(out, ", \"writer\": \"%s\"}", flow->writer);
         return;
     }
     if (a->quiet) return;
-    ggx_text_format(out, "%s: %llu tensor%s (", a->output, (unsigned long long)plan->tensor_count,
+    ggx_text_format(out, "%s: %llu tensor%s (", output, (unsigned long long)plan->tensor_count,
                     plan->tensor_count == 1 ? "" : "s");
     list_types(plan, out);
     if (plan->output_count > 1)
         ggx_text_format(out, ") in %u files (-00001-of-%05u", plan->output_count, plan->output_count);
     ggx_text_format(out, "), %llu bytes, by reader %s, recipe %s, writer %s\n", (unsigned long long)plan->total_size,
-                    flow->checkpoint.reader_name, flow->recipe, flow->writer);
+                    flow->model->reader_name, flow->recipe, flow->writer);
     if (flow->resumed)
         ggx_text_format(out, "%llu of %llu tiles had been done before\n", (unsigned long long)flow->resumed,
                         (unsigned long long)plan->tile_count);
     if (a->parts > 1)
-        ggx_text_format(out, "part %u of %u is done; when all are: ggx finish %s\n", a->part, a->parts, a->output);
+        ggx_text_format(out, "part %u of %u is done; when all are: ggx finish %s\n", a->part, a->parts, output);
+}
+
+/* Of several outputs JSON is a list. */
+static void print_results(const ggx_cli *cli, const outputs *o, ggx_text *out)
+{
+    const int32_t json = cli->arguments.json;
+    for (uint32_t k = 0; k < o->count; k++) {
+        if (json && o->count > 1) ggx_text_format(out, k ? ",\n " : "[");
+        print_result(cli, &o->flows[k], o->wanted[k].output, out);
+    }
+    if (json) ggx_text_format(out, o->count > 1 ? "]\n" : "\n");
+}
+
+static ggx_status convert_outputs(ggx_cli *cli, outputs *o, ggx_registry *registry, ggx_error *error)
+{
+    const ggx_arguments *a = &cli->arguments;
+    ggx_status status = list_outputs(o, a, error);
+    if (status == GGX_OK && !a->output)
+        status = ggx_fail(error, GGX_E_USAGE, "name the file to make with -o FILE; see ggx convert --help");
+    if (status == GGX_OK) status = plan_outputs(o, registry, &cli->run, error);
+    if (status != GGX_OK) return status;
+    for (uint32_t k = 0; k < o->count; k++) warn_of_notes(&o->flows[k]);
+    ggx_progress_label(&cli->progress, a->output);
+    return ggx_flow_execute(o->flows, o->wanted, o->count, error);
 }
 
 int ggx_verb_convert(ggx_cli *cli)
 {
-    const ggx_arguments *a = &cli->arguments;
-    ggx_conversion wanted = conversion_of(a);
+    outputs *o = calloc(1, sizeof *o);
     ggx_registry registry;
-    ggx_flow flow = {0};
     ggx_text out = {0};
     ggx_error error = {0};
+    if (!o) return (void)ggx_fail(&error, GGX_E_NOMEM, "out of memory"), ggx_report_error(&error, NULL);
     ggx_status status = ggx_cli_registry(cli, &registry, &error);
-    if (status == GGX_OK && !a->output)
-        status = ggx_fail(&error, GGX_E_USAGE, "name the file to make with -o FILE; see ggx convert --help");
-    if (status == GGX_OK) status = ggx_flow_open(&flow, &registry, &wanted, &cli->run, &error);
-    if (status == GGX_OK) status = ggx_flow_plan(&flow, &wanted, &error);
-    if (status == GGX_OK) {
-        warn_of_notes(&flow);
-        ggx_progress_label(&cli->progress, a->output);
-        status = ggx_flow_execute(&flow, &wanted, &error);
-    }
+    if (status == GGX_OK) status = convert_outputs(cli, o, &registry, &error);
     ggx_progress_close(&cli->progress);
-    if (status == GGX_OK) print_result(cli, &flow, &out);
-    int code = status == GGX_OK ? ggx_report_result(&out) : ggx_report_error(&error, flow.source);
-    ggx_flow_close(&flow);
+    if (status == GGX_OK) print_results(cli, o, &out);
+    int code = status == GGX_OK ? ggx_report_result(&out) : ggx_report_error(&error, o->flows[0].source);
+    close_outputs(o);
     ggx_registry_close(&registry);
     return code;
 }
 
+static void print_plans(const ggx_arguments *a, const outputs *o, ggx_text *out)
+{
+    const uint64_t room = a->output ? ggx_output_disk_free(a->output) : UINT64_MAX;
+    for (uint32_t k = 0; k < o->count; k++) {
+        if (a->json && o->count > 1) ggx_text_format(out, k ? ",\n" : "[");
+        if (!a->json && o->count > 1) ggx_text_format(out, "%s--type %s\n\n", k ? "\n" : "", o->wanted[k].type);
+        if (a->json)
+            ggx_plan_json(&o->flows[k].plan, room, out);
+        else
+            ggx_plan_table(&o->flows[k].plan, room, out);
+    }
+    if (a->json && o->count > 1) ggx_text_format(out, "]\n");
+}
+
 int ggx_verb_plan(ggx_cli *cli)
 {
-    const ggx_arguments *a = &cli->arguments;
-    ggx_conversion wanted = conversion_of(a);
+    outputs *o = calloc(1, sizeof *o);
     ggx_registry registry;
-    ggx_flow flow = {0};
     ggx_text out = {0};
     ggx_error error = {0};
+    if (!o) return (void)ggx_fail(&error, GGX_E_NOMEM, "out of memory"), ggx_report_error(&error, NULL);
     ggx_status status = ggx_cli_registry(cli, &registry, &error);
-    if (status == GGX_OK) status = ggx_flow_open(&flow, &registry, &wanted, &cli->run, &error);
-    if (status == GGX_OK) status = ggx_flow_plan(&flow, &wanted, &error);
-    if (status == GGX_OK) {
-        uint64_t room = a->output ? ggx_output_disk_free(a->output) : UINT64_MAX;
-        if (a->json)
-            ggx_plan_json(&flow.plan, room, &out);
-        else
-            ggx_plan_table(&flow.plan, room, &out);
-    }
-    int code = status == GGX_OK ? ggx_report_result(&out) : ggx_report_error(&error, flow.source);
-    ggx_flow_close(&flow);
+    if (status == GGX_OK) status = list_outputs(o, &cli->arguments, &error);
+    if (status == GGX_OK) status = plan_outputs(o, &registry, &cli->run, &error);
+    if (status == GGX_OK) print_plans(&cli->arguments, o, &out);
+    int code = status == GGX_OK ? ggx_report_result(&out) : ggx_report_error(&error, o->flows[0].source);
+    close_outputs(o);
     ggx_registry_close(&registry);
     return code;
 }

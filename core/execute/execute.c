@@ -9,11 +9,12 @@
 #include <stdlib.h>
 
 typedef struct shared {
-    const ggx_plan *plan;
-    const ggx_tile_sink *sink;
+    const ggx_plan *plan; /* the first: buffers are the same for all */
+    const ggx_tile_sink *sinks;
     const ggx_run *run;
-    const uint64_t *first_job; /* of each tensor; one job a tile, or one for all tiles of a sequential tensor */
-    uint64_t job_count;
+    const ggx_plan_tensor **tensors; /* of all plans, without those that are twins */
+    uint64_t *first_job;             /* of each of them; one job a tile, or one for all tiles of a sequential tensor */
+    uint64_t tensor_count, job_count;
     atomic_uint_fast64_t next_job;
     atomic_int failed;
     pthread_mutex_t sequential;
@@ -76,30 +77,21 @@ static const float *imatrix_of(const ggx_plan_tensor *t, const ggx_box *box)
     return t->imatrix + slab * t->view.shape[box->rank - 1] + box->start[box->rank - 1];
 }
 
-/* Computes the tile's bytes; *bytes points into the worker's buffers. */
-static ggx_status compute_tile(worker *w, const ggx_plan_tensor *t, const ggx_box *box, const uint8_t **bytes)
+static const ggx_tile_sink *sink_of(const worker *w, const ggx_plan_tensor *t)
 {
-    if (t->mode == GGX_MODE_COPY) {
-        *bytes = w->out;
-        return ggx_gather_raw(&w->gather, &t->view, box, w->out, &w->error);
-    }
-    uint64_t elems = 1, cols = box->rank ? box->count[box->rank - 1] : 1;
-    for (uint32_t a = 0; a < box->rank; a++) elems *= box->count[a];
-    ggx_status status = ggx_gather_f32(&w->gather, &t->view, box, t->decode, w->values, &w->error);
-    if (status != GGX_OK) return status;
-    for (uint32_t i = 0; i < t->op_count; i++) apply_op(&t->ops[i], t->op_kernels[i], w->values, elems, w->cast);
-    *bytes = (const uint8_t *)w->values;
-    if (!t->encode) return GGX_OK;
-    t->encode->quantize(w->values, w->out, cols ? elems / cols : 0, cols, imatrix_of(t, box), w->scratch);
-    *bytes = w->out;
-    return GGX_OK;
+    return &w->s->sinks[t->plan];
+}
+
+static int is_wanted(const worker *w, const ggx_plan_tensor *t, uint64_t tile)
+{
+    return sink_of(w, t)->wanted(sink_of(w, t)->context, t->first_tile + tile);
 }
 
 /* Writes the packed tile as the runs that it is in the output. */
 static ggx_status write_tile(worker *w, const ggx_plan_tensor *t, const ggx_box *box, const uint8_t *bytes,
                              uint64_t *written)
 {
-    const ggx_tile_sink *sink = w->s->sink;
+    const ggx_tile_sink *sink = sink_of(w, t);
     const uint64_t block = t->type.block_elems, size = t->type.block_bytes;
     uint64_t stride[GGX_MAX_RANK], run = 1, step = 1, index[GGX_MAX_RANK] = {0}, at = 0;
     uint32_t outer = box->rank; /* axes before `outer` are walked, the others make one run */
@@ -131,19 +123,87 @@ static ggx_status write_tile(worker *w, const ggx_plan_tensor *t, const ggx_box 
     }
 }
 
+static ggx_status finish_tile(worker *w, const ggx_plan_tensor *t, uint64_t tile, const ggx_box *box, const void *bytes)
+{
+    const ggx_tile_sink *sink = sink_of(w, t);
+    uint64_t written;
+    ggx_status status = write_tile(w, t, box, bytes, &written);
+    return status == GGX_OK ? sink->done(sink->context, t->first_tile + tile, written, &w->error) : status;
+}
+
+/* Of the twins those that take the bytes as they are. *raw is 1 when the bytes are in `out` then. */
+static ggx_status copy_tile(worker *w, const ggx_plan_tensor *t, uint64_t tile, const ggx_box *box, int *raw)
+{
+    ggx_status status = GGX_OK;
+    for (*raw = 0; t && status == GGX_OK; t = t->twin) {
+        if (t->mode != GGX_MODE_COPY || !is_wanted(w, t, tile)) continue;
+        if (!*raw) status = ggx_gather_raw(&w->gather, &t->view, box, w->out, &w->error);
+        *raw = 1;
+        if (status == GGX_OK) status = finish_tile(w, t, tile, box, w->out);
+    }
+    return status;
+}
+
+static int same_ops(const ggx_plan_tensor *a, const ggx_plan_tensor *b)
+{
+    if (a->op_count != b->op_count) return 0;
+    for (uint32_t i = 0; i < a->op_count; i++) {
+        const ggx_op *x = &a->ops[i], *y = &b->ops[i];
+        if (x->kind != y->kind || memcmp(&x->value, &y->value, sizeof x->value) || a->op_kernels[i] != b->op_kernels[i])
+            return 0;
+    }
+    return 1;
+}
+
+/* The tile as floats, from `out` when the source's bytes are there, with the operations done. */
+static ggx_status load_values(worker *w, const ggx_plan_tensor *t, const ggx_box *box, uint64_t elems, int raw)
+{
+    ggx_status status = GGX_OK;
+    if (!raw)
+        status = ggx_gather_f32(&w->gather, &t->view, box, t->decode, w->values, &w->error);
+    else if (t->decode)
+        t->decode->dequantize(w->out, w->values, elems);
+    else
+        memcpy(w->values, w->out, (size_t)elems * sizeof *w->values);
+    for (uint32_t i = 0; i < t->op_count && status == GGX_OK; i++)
+        apply_op(&t->ops[i], t->op_kernels[i], w->values, elems, w->cast);
+    return status;
+}
+
+/* Of the twins those that are computed: read once, unless their operations differ. */
+static ggx_status convert_tile(worker *w, const ggx_plan_tensor *t, uint64_t tile, const ggx_box *box, int raw)
+{
+    const ggx_plan_tensor *loaded = NULL;
+    const uint64_t cols = box->rank ? box->count[box->rank - 1] : 1;
+    uint64_t elems = 1;
+    ggx_status status = GGX_OK;
+    for (uint32_t a = 0; a < box->rank; a++) elems *= box->count[a];
+    for (; t && status == GGX_OK; t = t->twin) {
+        const uint8_t *bytes = (const uint8_t *)w->values;
+        if (t->mode == GGX_MODE_COPY || !is_wanted(w, t, tile)) continue;
+        if (!loaded || !same_ops(loaded, t)) status = load_values(w, t, box, elems, raw);
+        if (status != GGX_OK) return status;
+        loaded = t;
+        if (t->encode) {
+            t->encode->quantize(w->values, w->out, cols ? elems / cols : 0, cols, imatrix_of(t, box), w->scratch);
+            bytes = w->out;
+            raw = 0;
+        }
+        status = finish_tile(w, t, tile, box, bytes);
+    }
+    return status;
+}
+
 static ggx_status do_tile(worker *w, const ggx_plan_tensor *t, uint64_t tile)
 {
-    const ggx_tile_sink *sink = w->s->sink;
-    const uint8_t *bytes;
-    uint64_t written;
     ggx_box box;
-    if (!sink->wanted(sink->context, t->first_tile + tile)) return GGX_OK;
+    int wanted = 0, raw;
+    for (const ggx_plan_tensor *x = t; x && !wanted; x = x->twin) wanted = is_wanted(w, x, tile);
+    if (!wanted) return GGX_OK;
     if (w->s->run && w->s->run->canceled && *w->s->run->canceled) return ggx_fail(&w->error, GGX_E_CANCELED, "stopped");
     ggx_plan_tile(t, tile, &box);
-    ggx_status status = compute_tile(w, t, &box, &bytes);
-    if (status == GGX_OK) status = write_tile(w, t, &box, bytes, &written);
-    if (status == GGX_OK) status = sink->done(sink->context, t->first_tile + tile, written, &w->error);
-    return status;
+    ggx_status status = copy_tile(w, t, tile, &box, &raw);
+    return status == GGX_OK ? convert_tile(w, t, tile, &box, raw) : status;
 }
 
 /* --- workers --------------------------------------------------------------------------------------------------------------------- */
@@ -189,7 +249,7 @@ static int open_worker(worker *w, shared *s)
 /* The tensor that a job belongs to: binary search in the first jobs. */
 static uint64_t tensor_of_job(const shared *s, uint64_t job)
 {
-    uint64_t low = 0, high = s->plan->tensor_count;
+    uint64_t low = 0, high = s->tensor_count;
     while (high - low > 1) {
         uint64_t middle = low + (high - low) / 2;
         if (s->first_job[middle] <= job)
@@ -215,7 +275,7 @@ static void work(void *context, uint32_t index)
         uint64_t job = atomic_fetch_add(&s->next_job, 1);
         if (job >= s->job_count) break;
         uint64_t tensor = tensor_of_job(s, job);
-        const ggx_plan_tensor *t = &s->plan->tensors[tensor];
+        const ggx_plan_tensor *t = s->tensors[tensor];
         uint64_t tile = t->sequential ? 0 : job - s->first_job[tensor], end = t->sequential ? t->tile_count : tile + 1;
         ggx_tile_memory m;
         ggx_plan_tile_memory(t, &m);
@@ -228,22 +288,37 @@ static void work(void *context, uint32_t index)
     free_worker(&w);
 }
 
-ggx_status ggx_execute(const ggx_plan *plan, const ggx_tile_sink *sink, const ggx_run *run, ggx_error *error)
+static void list_jobs(shared *s, const ggx_plan *const *plans, uint32_t count)
 {
-    shared s = {.plan = plan, .sink = sink, .run = run, .error = error};
-    uint64_t *first_job = malloc((size_t)(plan->tensor_count ? plan->tensor_count : 1) * sizeof *first_job);
-    if (!first_job) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
-    for (uint64_t i = 0; i < plan->tensor_count; i++) {
-        first_job[i] = s.job_count;
-        s.job_count += plan->tensors[i].sequential ? plan->tensors[i].tile_count != 0 : plan->tensors[i].tile_count;
+    for (uint32_t k = 0; k < count; k++)
+        for (uint64_t i = 0; i < plans[k]->tensor_count; i++) {
+            const ggx_plan_tensor *t = &plans[k]->tensors[i];
+            if (t->is_twin) continue;
+            s->tensors[s->tensor_count] = t;
+            s->first_job[s->tensor_count++] = s->job_count;
+            s->job_count += t->sequential ? t->tile_count != 0 : t->tile_count;
+        }
+}
+
+ggx_status ggx_execute(const ggx_plan *const *plans, const ggx_tile_sink *sinks, uint32_t count, const ggx_run *run,
+                       ggx_error *error)
+{
+    shared s = {.plan = plans[0], .sinks = sinks, .run = run, .error = error};
+    uint64_t most = 1;
+    for (uint32_t k = 0; k < count; k++) most += plans[k]->tensor_count;
+    s.tensors = malloc((size_t)most * sizeof(const ggx_plan_tensor *));
+    s.first_job = malloc((size_t)most * sizeof *s.first_job);
+    ggx_status status = s.tensors && s.first_job ? GGX_OK : GGX_E_NOMEM;
+    if (status == GGX_OK) {
+        list_jobs(&s, plans, count);
+        pthread_mutex_init(&s.sequential, NULL);
+        pthread_mutex_init(&s.error_lock, NULL);
+        status = s.job_count ? ggx_pool_run(s.plan->workers, work, &s) : GGX_OK;
+        pthread_mutex_destroy(&s.sequential);
+        pthread_mutex_destroy(&s.error_lock);
     }
-    s.first_job = first_job;
-    pthread_mutex_init(&s.sequential, NULL);
-    pthread_mutex_init(&s.error_lock, NULL);
-    ggx_status status = s.job_count ? ggx_pool_run(plan->workers, work, &s) : GGX_OK;
-    pthread_mutex_destroy(&s.sequential);
-    pthread_mutex_destroy(&s.error_lock);
-    free(first_job);
+    free(s.tensors);
+    free(s.first_job);
     if (status != GGX_OK) return ggx_fail(error, status, "no thread could be started");
     return s.status;
 }

@@ -16,7 +16,8 @@ typedef struct ggx_tile_sink {
     ggx_status (*done)(void *context, uint64_t tile, uint64_t bytes, ggx_error *error);
 } ggx_tile_sink;
 
-/* Runs all wanted tiles. The first error stops every worker and is returned; GGX_E_CANCELED when run->canceled was set. */
-ggx_status ggx_execute(const ggx_plan *plan, const ggx_tile_sink *sink, const ggx_run *run, ggx_error *error);
+/* Runs all wanted tiles of a plan, or of several that were joined, sinks[k] taking those of plans[k]. The first error stops every worker and is returned; GGX_E_CANCELED when run->canceled was set. */
+ggx_status ggx_execute(const ggx_plan *const *plans, const ggx_tile_sink *sinks, uint32_t count, const ggx_run *run,
+                       ggx_error *error);
 
 #endif

@@ -89,7 +89,7 @@ ggx_status ggx_plan_source_check(const ggx_plan *plan, ggx_error *error)
 
 /* Everything that decides the output's bytes and how they are cut into tiles: the header as rendered, each tensor's views and
  * operations, and which files the source consists of. */
-static ggx_status make_digest(ggx_plan *plan, ggx_error *error)
+ggx_status ggx_plan_digest(ggx_plan *plan, ggx_error *error)
 {
     ggx_digest d = GGX_DIGEST_START;
     ggx_digest_bytes(&d, GGX_VERSION, sizeof GGX_VERSION);
@@ -120,8 +120,8 @@ ggx_status ggx_plan_make(ggx_plan *plan, ggx_registry *registry, const ggx_check
     plan->recipe = recipe;
     ggx_status status = ggx_plan_types(plan, registry, result, request, error);
     if (status == GGX_OK) status = ggx_plan_layout(plan, registry, result, request, run, error);
-    if (status == GGX_OK) status = ggx_plan_tiles(plan, request, error);
-    if (status == GGX_OK) status = make_digest(plan, error);
+    if (status == GGX_OK) status = ggx_plan_tiles(&plan, 1, request, error);
+    if (status == GGX_OK) status = ggx_plan_digest(plan, error);
     if (status != GGX_OK) ggx_plan_close(plan);
     return status;
 }

@@ -2,7 +2,7 @@
  *
  * checkpoint × recipe result × type policy → plan. Making a plan reads nothing but headers; when it stands, every output byte has
  * its place, the memory and disk it takes are known, and whatever could be refused has been. This room chooses types (types.c),
- * spreads tensors over files (shards.c), drives the writer's layout (layout.c), cuts tiles to the memory budget (tiles.c) and prints itself (report.c). */
+ * spreads tensors over files (shards.c), drives the writer's layout (layout.c), cuts tiles to the memory budget (tiles.c), joins plans (join.c) and prints itself (report.c). */
 #ifndef GGX_CORE_PLAN_H
 #define GGX_CORE_PLAN_H
 
@@ -44,7 +44,11 @@ typedef struct ggx_plan_request {
     uint32_t setting_count;
 } ggx_plan_request;
 
+/* `twin`: plans that are carried out together read what they share once. The same box of the source in the next plan; tiles are alike. */
 typedef struct ggx_plan_tensor {
+    struct ggx_plan_tensor *twin;
+    uint32_t plan;   /* index of its plan among those */
+    int32_t is_twin; /* 1: some tensor's twin */
     ggx_str name;
     ggx_view view; /* its shape is the output's */
     const ggx_op *ops;
@@ -110,13 +114,17 @@ ggx_status ggx_plan_make(ggx_plan *plan, ggx_registry *registry, const ggx_check
                          const ggx_run *run, ggx_error *error);
 void ggx_plan_close(ggx_plan *plan);
 
+/* Makes plans of one checkpoint ready to be carried out together, by ggx_execute: finds twins, cuts all tiles anew within `memory` for all,
+ * and renews the digests. Errors: GGX_E_USAGE (memory). */
+ggx_status ggx_plan_join(ggx_plan **plans, uint32_t count, const ggx_plan_request *request, ggx_error *error);
+
 /* GGX_E_INTEGRITY when a file of the source is no longer what it was when the plan was made. */
 ggx_status ggx_plan_source_check(const ggx_plan *plan, ggx_error *error);
 
 /* The box of one tile of a tensor, counted from 0. */
 void ggx_plan_tile(const ggx_plan_tensor *tensor, uint64_t tile, ggx_box *out);
 
-/* What a worker needs for one tile of the tensor. */
+/* What a worker needs for one tile of the tensor and its twins. */
 void ggx_plan_tile_memory(const ggx_plan_tensor *tensor, ggx_tile_memory *out);
 uint64_t ggx_tile_memory_sum(const ggx_tile_memory *memory);
 
@@ -126,7 +134,8 @@ ggx_status ggx_plan_types(ggx_plan *plan, ggx_registry *registry, const ggx_reci
 ggx_status ggx_plan_shards(ggx_plan *plan, const ggx_shards *shards, ggx_error *error);
 ggx_status ggx_plan_layout(ggx_plan *plan, ggx_registry *registry, const ggx_recipe_result *result,
                            const ggx_plan_request *request, const ggx_run *run, ggx_error *error);
-ggx_status ggx_plan_tiles(ggx_plan *plan, const ggx_plan_request *request, ggx_error *error);
+ggx_status ggx_plan_tiles(ggx_plan **plans, uint32_t count, const ggx_plan_request *request, ggx_error *error);
+ggx_status ggx_plan_digest(ggx_plan *plan, ggx_error *error);
 
 /* The plan as JSON, and as a table for people. `disk_free` is what the output's file system has, UINT64_MAX when unknown. */
 void ggx_plan_json(const ggx_plan *plan, uint64_t disk_free, ggx_text *out);

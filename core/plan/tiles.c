@@ -14,26 +14,39 @@
 #define SMALLEST_ELEMS 4096u   /* below this, tiles cost more than their work */
 #define EDGE_ELEMS 1024u       /* first length of a tile along the output's rows */
 
-void ggx_plan_tile_memory(const ggx_plan_tensor *t, ggx_tile_memory *m)
+static void widen(uint64_t *most, uint64_t value)
 {
-    uint64_t elems = 1, cols = t->view.rank ? t->tile[t->view.rank - 1] : 1;
+    if (value > *most) *most = value;
+}
+
+/* What one of the twins adds: their outputs are made one after the other in the same buffers. */
+static void add_memory(const ggx_plan_tensor *t, uint64_t elems, ggx_tile_memory *m)
+{
     const ggx_type *source = &t->view.type;
-    for (uint32_t a = 0; a < t->view.rank; a++) elems *= t->tile[a] ? t->tile[a] : 1;
-    memset(m, 0, sizeof *m);
-    m->stage_elems = elems + 4ull * source->block_elems;
-    m->stage_bytes = m->stage_elems / source->block_elems * source->block_bytes;
     if (t->mode == GGX_MODE_COPY) {
-        m->out_bytes = elems / source->block_elems * source->block_bytes;
+        widen(&m->out_bytes, elems / source->block_elems * source->block_bytes);
         return;
     }
     m->elems = elems;
     if (t->decode) m->decoded_bytes = m->stage_elems * sizeof(float);
     if (t->encode) {
-        m->out_bytes = elems / t->type.block_elems * t->type.block_bytes;
-        if (t->quant->scratch) m->scratch_bytes = t->quant->scratch(cols);
+        widen(&m->out_bytes, elems / t->type.block_elems * t->type.block_bytes);
+        if (t->quant->scratch)
+            widen(&m->scratch_bytes, t->quant->scratch(t->tile[t->view.rank ? t->view.rank - 1 : 0]));
     }
     for (uint32_t i = 0; i < t->op_count; i++)
         if (t->op_kernels[i]) m->cast_bytes = elems * 8;
+}
+
+void ggx_plan_tile_memory(const ggx_plan_tensor *t, ggx_tile_memory *m)
+{
+    uint64_t elems = 1;
+    const ggx_type *source = &t->view.type;
+    for (uint32_t a = 0; a < t->view.rank; a++) elems *= t->tile[a] ? t->tile[a] : 1;
+    memset(m, 0, sizeof *m);
+    m->stage_elems = elems + 4ull * source->block_elems;
+    m->stage_bytes = m->stage_elems / source->block_elems * source->block_bytes;
+    for (; t; t = t->twin) add_memory(t, elems, m);
 }
 
 uint64_t ggx_tile_memory_sum(const ggx_tile_memory *m)
@@ -42,14 +55,36 @@ uint64_t ggx_tile_memory_sum(const ggx_tile_memory *m)
            m->scratch_bytes;
 }
 
+static uint64_t common_multiple(uint64_t a, uint64_t b)
+{
+    uint64_t x = a, y = b;
+    while (y) {
+        const uint64_t rest = x % y;
+        x = y;
+        y = rest;
+    }
+    return a / x * b;
+}
+
+static int has_imatrix(const ggx_plan_tensor *t)
+{
+    for (; t; t = t->twin)
+        if (t->imatrix) return 1;
+    return 0;
+}
+
 /* The smallest length by which the last axis may be cut. */
 static uint64_t column_step(const ggx_plan_tensor *t)
 {
     const uint64_t cols = t->view.rank ? t->view.shape[t->view.rank - 1] : 1;
-    uint64_t step = t->type.block_elems;
-    if (t->whole_rows) return cols;
-    if (t->view.type.block_elems > step && t->mode == GGX_MODE_COPY) step = t->view.type.block_elems;
-    return step > cols ? cols : step;
+    uint64_t step = 1;
+    for (; t; t = t->twin) {
+        if (t->whole_rows) return cols;
+        step = common_multiple(step, t->type.block_elems);
+        if (t->mode == GGX_MODE_COPY) step = common_multiple(step, t->view.type.block_elems);
+        if (step > cols) return cols;
+    }
+    return step;
 }
 
 /* The output axis whose neighbours lie closest together in the source. */
@@ -77,15 +112,15 @@ static uint64_t round_step(uint64_t wanted, uint64_t step, uint64_t length)
     return n > length ? length : n;
 }
 
-/* A grid of tiles of about `elems` elements each. */
-static void cut(ggx_plan_tensor *t, uint64_t elems)
+static void cut_one(ggx_plan_tensor *t, uint64_t elems)
 {
     const uint32_t rank = t->view.rank;
     t->tile_count = 1;
     if (!rank) return;
     const uint64_t *shape = t->view.shape;
     const uint32_t last = rank - 1, nearest = source_axis(t);
-    const uint32_t along = t->imatrix && nearest + 1 < last ? last : nearest; /* weights belong to one slab */
+    const int weighed = has_imatrix(t); /* weights belong to one slab */
+    const uint32_t along = weighed && nearest + 1 < last ? last : nearest;
     const uint64_t step = column_step(t);
     for (uint32_t a = 0; a < rank; a++) {
         t->tile[a] = 1;
@@ -106,12 +141,22 @@ static void cut(ggx_plan_tensor *t, uint64_t elems)
     for (uint32_t a = last;
          a-- > 0 && room > 1;) { /* what is left goes to the other axes, innermost first, whole ones only */
         if (a == along) continue;
-        if (t->imatrix && a + 1 < last) break;
+        if (weighed && a + 1 < last) break;
         t->tile[a] = round_step(room, 1, shape[a]);
         room /= t->tile[a];
         if (t->tile[a] < shape[a] && along == last) break;
     }
     for (uint32_t a = 0; a < rank; a++) t->tile_count *= (shape[a] + t->tile[a] - 1) / t->tile[a];
+}
+
+/* A grid of tiles of about `elems` elements each; twins have the same. */
+static void cut(ggx_plan_tensor *t, uint64_t elems)
+{
+    cut_one(t, elems);
+    for (ggx_plan_tensor *x = t->twin; x; x = x->twin) {
+        memcpy(x->tile, t->tile, sizeof x->tile);
+        x->tile_count = t->tile_count;
+    }
 }
 
 static int in_order(const ggx_plan_tensor *t)
@@ -131,7 +176,7 @@ static void fit(ggx_plan_tensor *t, uint64_t budget)
 {
     uint64_t elems = budget / 6;
     if (in_order(t)) {
-        uint64_t most = t->mode == GGX_MODE_COPY
+        uint64_t most = t->mode == GGX_MODE_COPY && !t->twin
                             ? (uint64_t)RUN_BYTES / t->view.type.block_bytes * t->view.type.block_elems
                             : RUN_ELEMS;
         if (elems > most) elems = most;
@@ -144,19 +189,26 @@ static void fit(ggx_plan_tensor *t, uint64_t budget)
     }
 }
 
-static void widen(uint64_t *most, uint64_t value)
+/* Walks the tensors of all plans but those that are reached as twins; NULL behind the last. */
+static ggx_plan_tensor *next_tensor(ggx_plan **plans, uint32_t count, uint32_t *plan, uint64_t *at)
 {
-    if (value > *most) *most = value;
+    for (; *plan < count; (*plan)++, *at = 0)
+        while (*at < plans[*plan]->tensor_count) {
+            ggx_plan_tensor *t = &plans[*plan]->tensors[(*at)++];
+            if (!t->is_twin) return t;
+        }
+    return NULL;
 }
 
 /* Buffers that are large enough for the tiles of every tensor; gives their sum. */
-static uint64_t merge_memory(ggx_plan *plan)
+static uint64_t merge_memory(ggx_plan **plans, uint32_t count, ggx_tile_memory *most)
 {
-    ggx_tile_memory *most = &plan->worker;
+    uint32_t plan = 0;
+    uint64_t at = 0;
     memset(most, 0, sizeof *most);
-    for (uint64_t i = 0; i < plan->tensor_count; i++) {
+    for (ggx_plan_tensor *t; (t = next_tensor(plans, count, &plan, &at));) {
         ggx_tile_memory m;
-        ggx_plan_tile_memory(&plan->tensors[i], &m);
+        ggx_plan_tile_memory(t, &m);
         widen(&most->elems, m.elems);
         widen(&most->stage_elems, m.stage_elems);
         widen(&most->stage_bytes, m.stage_bytes);
@@ -168,29 +220,50 @@ static uint64_t merge_memory(ggx_plan *plan)
     return ggx_tile_memory_sum(most);
 }
 
-ggx_status ggx_plan_tiles(ggx_plan *plan, const ggx_plan_request *request, ggx_error *error)
+/* Each plan numbers its own tiles. Gives the number of all that are different. */
+static uint64_t number_tiles(ggx_plan **plans, uint32_t count)
 {
-    for (uint64_t i = 0; i < plan->tensor_count; i++) cut(&plan->tensors[i], SMALLEST_ELEMS);
-    plan->minimum_memory = merge_memory(plan);
-    plan->memory = request->memory;
-    if (plan->memory < plan->minimum_memory)
+    uint64_t different = 0;
+    for (uint32_t k = 0; k < count; k++) {
+        plans[k]->tile_count = 0;
+        for (uint64_t i = 0; i < plans[k]->tensor_count; i++) {
+            ggx_plan_tensor *t = &plans[k]->tensors[i];
+            t->first_tile = plans[k]->tile_count;
+            plans[k]->tile_count += t->tile_count;
+            different += t->is_twin ? 0 : t->tile_count;
+        }
+    }
+    return different;
+}
+
+ggx_status ggx_plan_tiles(ggx_plan **plans, uint32_t count, const ggx_plan_request *request, ggx_error *error)
+{
+    ggx_tile_memory worker;
+    ggx_plan_tensor *t;
+    uint32_t plan = 0;
+    uint64_t at = 0, need_in_all, budget = request->memory / 4;
+    while ((t = next_tensor(plans, count, &plan, &at))) cut(t, SMALLEST_ELEMS);
+    const uint64_t minimum = merge_memory(plans, count, &worker);
+    if (request->memory < minimum)
         return ggx_fail(error, GGX_E_USAGE,
                         "this conversion needs at least --memory %llu (bytes), and %llu were allowed",
-                        (unsigned long long)plan->minimum_memory, (unsigned long long)plan->memory);
-    uint64_t budget = plan->memory / 4;
+                        (unsigned long long)minimum, (unsigned long long)request->memory);
     do { /* different tensors may be the largest in different buffers, so the sum can exceed what each was fitted to */
-        for (uint64_t i = 0; i < plan->tensor_count; i++) fit(&plan->tensors[i], budget);
-        plan->worker_memory = merge_memory(plan);
+        for (plan = 0, at = 0; (t = next_tensor(plans, count, &plan, &at));) fit(t, budget);
+        need_in_all = merge_memory(plans, count, &worker);
         budget -= budget / 4;
-    } while (plan->worker_memory > plan->memory && budget > 4);
-    for (uint64_t i = 0; i < plan->tensor_count; i++) {
-        plan->tensors[i].first_tile = plan->tile_count;
-        plan->tile_count += plan->tensors[i].tile_count;
-    }
-    uint64_t workers = plan->worker_memory ? plan->memory / plan->worker_memory : 1;
-    if (workers > plan->tile_count) workers = plan->tile_count;
+    } while (need_in_all > request->memory && budget > 4);
+    const uint64_t tiles = number_tiles(plans, count);
+    uint64_t workers = need_in_all ? request->memory / need_in_all : 1;
+    if (workers > tiles) workers = tiles;
     if (workers > request->threads) workers = request->threads;
-    plan->workers = workers ? (uint32_t)workers : 1;
+    for (uint32_t k = 0; k < count; k++) {
+        plans[k]->minimum_memory = minimum;
+        plans[k]->memory = request->memory;
+        plans[k]->worker = worker;
+        plans[k]->worker_memory = need_in_all;
+        plans[k]->workers = workers ? (uint32_t)workers : 1;
+    }
     return GGX_OK;
 }
 

@@ -1,9 +1,12 @@
 """Promise: sets of files. `--split-max-tensors` and `--split-max-size` give llama-gguf-split's files (its steps are done here with the
 reference library's own gguf functions), `--keep-split` those of llama_model_quantize with keep_split: names and bytes. Sets are read
-back as the one file; killed, resumed, and made in parts they are the same. splits.py all"""
+back as the one file; killed, resumed, and made in parts they are the same. And several types in one go: each output is what it is alone,
+and the model is read once. Tensors that stay as they are need no plugin that knows their type. splits.py all"""
 import ctypes as c
 import glob
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -180,6 +183,59 @@ def hurt(folder, source):
     assert [read(n) for n in made(prefix)] == wanted, "in parts: other bytes"
 
 
+def several(np, gguf, folder):
+    """--type A,B,C: one output each, one read; also in sets, in parts, and with weights."""
+    arch, layers, keys, tensors = dict(mixtures.models())["qwen2moe"]
+    tensors = [(n, (r[0], 40) if isinstance(r, tuple) else 40 if r == 2 else r, cols) for n, r, cols in tensors]
+    source, weights = os.path.join(folder, "many.gguf"), os.path.join(folder, "many-imatrix.gguf")
+    mixtures.write_model(np, gguf, source, arch, layers, keys, tensors)
+    mixtures.write_imatrix(np, gguf, weights, mixtures.weights_of(np, tensors), tensors)
+    types = ["q4_k_m", "q6_k", "q8_0", "f16", "iq4_xs", "copy"]
+    alone, many = os.path.join(folder, "alone.gguf"), os.path.join(folder, "many-out.gguf")
+
+    def outputs():
+        for name in types:
+            yield name, many.replace(".gguf", f"-{name}.gguf")
+
+    for more in ([], ["--imatrix", weights], ["--memory", "2M", "--threads", "3"], ["--via", "bf16"]):
+        ran = subprocess.run([GGX, source, "-o", many, "--type", ",".join(types), "--json", *more], capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+        results = json.loads(ran.stdout)
+        assert [r["output"] for r in results] == [path for _, path in outputs()]
+        if "--via" not in more:
+            assert results[0]["read_bytes"] < os.path.getsize(source) * 1.1 + 200000, "read more than once"
+        for name, path in outputs():
+            run(source, "-o", alone, "--type", name, *more)
+            assert read(path) == read(alone), (name, more, "other bytes than alone")
+            os.unlink(path)
+    for part in ("1/2", "0/2"):
+        run(source, "-o", many, "--type", ",".join(types), "--part", part)
+    for name, path in outputs():
+        run("finish", path)
+        run(source, "-o", alone, "--type", name)
+        assert read(path) == read(alone), (name, "in parts")
+    run(source, "-o", many, "--type", "q4_0,q8_0", "--split-max-tensors", "20")
+    for name in ("q4_0", "q8_0"):
+        run(source, "-o", alone, "--type", name, "--split-max-tensors", "20")
+        assert [read(n) for n in made(many.replace(".gguf", f"-{name}"))] == [read(n) for n in made(alone.removesuffix(".gguf"))], name
+    for words, said in (("q4_0,", "missing"), ("q4_0,q4_0", "twice"), ("q4_0,nothing", "nothing"), ("q4_0,iq2_xxs", "importance matrix")):
+        assert said in run(source, "-o", os.path.join(folder, "no.gguf"), "--type", words, ok=False), words
+    assert not glob.glob(os.path.join(folder, "no*")) + glob.glob(os.path.join(folder, ".no*"))
+
+
+def untouched(gguf, folder, source):
+    """Without any plugin for element types, what stays is copied: nothing is decoded."""
+    tree = os.path.join(folder, "tree")
+    home = os.path.dirname(os.path.dirname(os.path.realpath(GGX)))
+    shutil.copytree(home, tree, ignore=lambda path, names: [n for n in names if n.startswith(("ggx-quant", "ggx-kernels")) or (path == home and n not in ("bin", "lib", "share"))])
+    target = os.path.join(folder, "stays.gguf")
+    ran = subprocess.run([os.path.join(tree, "bin", "ggx"), source, "-o", target, "--recipe", "none", "--quiet"], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert mixtures.tensors_of(gguf, target) == mixtures.tensors_of(gguf, source)
+    ran = subprocess.run([os.path.join(tree, "bin", "ggx"), source, "-o", target, "--type", "q8_0"], capture_output=True, text=True)
+    assert ran.returncode != 0
+
+
 def main():
     np, gguf = oracle.modules("numpy", "gguf")
     llama, lib = mixtures.library(), base()
@@ -190,6 +246,8 @@ def main():
         cut(lib, folder, source)
         keep(lib, llama, folder, source)
         hurt(folder, source)
+        several(np, gguf, folder)
+        untouched(gguf, folder, source)
     print("sets of files equal")
 
 
