@@ -445,12 +445,13 @@ static ggx_status fill_from(machine *m, value *to, const value *args)
     return status;
 }
 
-/* PyTorch before 1.6 wrote a module's class as the persistent id ('module', class, file, source). */
+/* PyTorch before 1.6 wrote a module's class as the persistent id ('module', class, file, source), before 0.1.10 without the first word. */
 static value *class_of(value *v)
 {
     const value *id = v->kind == GGX_PICKLE_PERSID ? v->items[0] : NULL;
-    return id && id->kind == GGX_PICKLE_TUPLE && id->count > 1 && ggx_pickle_is(id->items[0], "module") ? id->items[1]
-                                                                                                        : v;
+    if (!id || id->kind != GGX_PICKLE_TUPLE || !id->count) return v;
+    if (id->count > 1 && ggx_pickle_is(id->items[0], "module")) return id->items[1];
+    return id->items[0]->kind == GGX_PICKLE_GLOBAL ? id->items[0] : v;
 }
 
 /* REDUCE and NEWOBJ: a global and a tuple of arguments become what the global's role says. */

@@ -4,6 +4,7 @@ import io
 import json
 import pathlib
 import struct
+import tarfile
 import zipfile
 
 PROTO, STOP, MARK, EMPTY_DICT, EMPTY_LIST, EMPTY_TUPLE, NONE = b"\x80\x02", b".", b"(", b"}", b"]", b")", b"N"
@@ -61,6 +62,36 @@ def stream(body, keys=("0",), payloads=((6, bytes(range(24))),)):
     out = pickled(magic) + pickled(b"M\xe9\x03") + pickled(pairs(little_endian=b"\x88")) + pickled(body)
     out += pickled(EMPTY_LIST + b"".join(text(k) + APPEND for k in keys))
     return out + b"".join(struct.pack("<q", count) + data for count, data in payloads)
+
+
+def key(value):
+    """A number of PyTorch's old tar, the address of something: more than 32 bits."""
+    return number(value)
+
+
+def tensor_at(where):
+    return text(str(where)) + PERSID
+
+
+def tar(body, storages=((1 << 46, "FloatStorage", 6, bytes(range(24))),), tensors=((7 << 40, 1 << 46, (2, 3), (3, 1), 0),), views=(), order=("sys_info", "pickle", "tensors", "storages"),
+        kind=tarfile.REGTYPE):
+    """What torch.save of 0.1.9 wrote (torch/serialization.py, legacy_load)."""
+    stored = pickled(number(len(storages)))
+    for where, cls, count, data in storages:
+        stored += pickled(MARK + key(where) + text("cpu") + name("torch", cls) + TUPLE) + struct.pack("<q", count) + data
+    stored += pickled(EMPTY_LIST + b"".join(MARK + b"".join(number(n) for n in view) + TUPLE + APPEND for view in views))
+    described = pickled(number(len(tensors)))
+    for where, store, size, stride, first in tensors:
+        described += pickled(MARK + key(where) + key(store) + name("torch", "FloatTensor") + TUPLE)
+        described += struct.pack(f"<ii{2 * len(size) + 1}q", len(size), 0, *size, *stride, first)
+    files = {"sys_info": pickled(pairs(little_endian=b"\x88")), "pickle": pickled(body), "tensors": described, "storages": stored}
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:", format=tarfile.PAX_FORMAT) as made:
+        for entry in order:
+            info = tarfile.TarInfo(entry)
+            info.size, info.type, info.linkname = len(files[entry]), kind if entry == "storages" else tarfile.REGTYPE, ""
+            made.addfile(info, io.BytesIO(files[entry]))
+    return out.getvalue()
 
 
 def call(module, function, *arguments):
@@ -131,6 +162,24 @@ CASES = {
     "stream_twice": (False, stream(pairs(w=tensor()), keys=("0", "0")), "listed twice"),
     "stream_unknown": (False, stream(pairs(w=tensor()), keys=("0", "1")), "nothing says its type"),
     "stream_no_keys": (False, stream(pairs(w=tensor()), keys=()), "not in the file"),
+    "tar": (True, tar(pairs(w=tensor_at(7 << 40), epoch=number(3))), ""),
+    "tar_views": (True, tar(pairs(w=tensor_at(7), v=tensor_at(8), t=tensor_at(9)), views=((2, 1 << 46, 2, 3),),
+                            tensors=((7, 1 << 46, (2, 3), (3, 1), 0), (8, 2, (2,), (1,), 1), (9, 1 << 46, (3, 2), (1, 3), 0))), ""),
+    "tar_call": (False, tar(call("os", "system", text("true"))), "'os.system'"),
+    "tar_cut": (False, tar(pairs(w=tensor_at(7 << 40)))[:2700], "cut short"),
+    "tar_no_tensors": (False, tar(NONE, order=("pickle", "storages")), "no file 'tensors'"),
+    "tar_twice": (False, tar(NONE, order=("pickle", "pickle", "storages", "tensors")), "'pickle' is there twice"),
+    "tar_link": (False, tar(NONE, kind=tarfile.SYMTYPE), "no plain file"),
+    "tar_huge": (False, tar(NONE, storages=((1, "FloatStorage", 1 << 60, bytes(24)),)), "more than the file holds"),
+    "tar_class": (False, tar(NONE, storages=((1, "UntypedStorage", 24, bytes(24)),)), "is not known"),
+    "tar_beyond": (False, tar(NONE, tensors=((7, 1 << 46, (2, 3), (3, 1), 1),)), "beyond its storage"),
+    "tar_negative": (False, tar(NONE, tensors=((7, 1 << 46, (-2, 3), (3, 1), 0),)), "overflows"),
+    "tar_nine_axes": (False, tar(NONE, tensors=((7, 1 << 46, (1,) * 9, (1,) * 9, 0),)), "9 axes"),
+    "tar_view_beyond": (False, tar(NONE, views=((2, 1 << 46, 4, 3),)), "a view of a storage is none"),
+    "tar_view_of_none": (False, tar(NONE, views=((2, 3, 0, 1),)), "a view of a storage is none"),
+    "tar_same_key": (False, tar(NONE, tensors=((7, 1 << 46, (6,), (1,), 0),) * 2), "the same key"),
+    "tar_other_storage": (False, tar(NONE, tensors=((7, 5, (6,), (1,), 0),)), "is not in the file"),
+    "tar_unknown": (False, tar(pairs(w=tensor_at(8))), "is not in the file"),
     "plain_pickle": (False, pickled(EMPTY_DICT), "magic number"),
     "two_checkpoints": (False, None, "2 checkpoints"),
     "no_pickle": (False, None, "no NAME/data.pkl"),
@@ -162,6 +211,8 @@ if __name__ == "__main__":
     for case, (_, data, _) in CASES.items():
         if data[:2] == PROTO:  # the older stream: its fourth pickle is the checkpoint's
             (folder / case).write_bytes(data)
+            continue
+        if data[257:262] == b"ustar":
             continue
         with zipfile.ZipFile(io.BytesIO(data)) as made:
             if "archive/data.pkl" in made.namelist():

@@ -49,7 +49,7 @@ def ggml_fields(data):
 
 CORPORA = {  # reader: (folder, how to split, files that are in order)
     "safetensors": ("reader_safetensors", behind_byte("s.safetensors", ("s.safetensors.index.json", "s.safetensors")), ["two", "every_dtype", "index"]),
-    "pth": ("reader_pth", plain("x.pt"), ["zip", "zip_deflated", "stream", "zip_module", "zip_ordered"]),
+    "pth": ("reader_pth", plain("x.pt"), ["zip", "zip_deflated", "stream", "tar_views", "zip_module", "zip_ordered"]),
     "tf": ("reader_tf", tensorflow, ["index", "index_sliced", "v1"]),
     "hf-h5": ("reader_hf_h5", plain("m.h5"), ["types", "chunks-single-fixed", "chunks-extensible", "chunks-btree2", "archive.keras"]),
     "darknet": ("reader_darknet", darknet, ["conv_norm", "grouped", "gru"]),

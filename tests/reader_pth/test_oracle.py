@@ -3,6 +3,7 @@ import collections
 import glob
 import io
 import os
+import struct
 import sys
 import tempfile
 import zipfile
@@ -15,7 +16,7 @@ import reader_list
 TYPES = {"float32": "f32", "float64": "f64", "float16": "f16", "bfloat16": "bf16", "int64": "i64", "int32": "i32", "int16": "i16",
          "int8": "i8", "uint8": "u8", "bool": "bool", "complex64": "c64", "complex128": "c128", "uint16": "u16", "uint32": "u32",
          "uint64": "u64", "float8_e4m3fn": "f8_e4m3", "float8_e5m2": "f8_e5m2", "float8_e4m3fnuz": "f8_e4m3fnuz",
-         "float8_e5m2fnuz": "f8_e5m2fnuz", "float8_e8m0fnu": "f8_e8m0"}
+         "float8_e5m2fnuz": "f8_e5m2fnuz", "float8_e8m0fnu": "f8_e8m0", "complex32": "c32"}
 
 
 def flatten(value, name=""):
@@ -72,7 +73,7 @@ def views():
     return {"base": base, "permuted": base.permute(2, 0, 1), "cut": base[1:, ::2, 1:4], "column": base[:, :, 2], "row": base[1, 2],
             "one": base[1, 2, 3], "wide": torch.arange(3.).expand(4, 3), "all": torch.tensor(7.).expand(2, 3), "tied.a": tied, "tied.b": tied,
             "diagonal": torch.arange(16.).reshape(4, 4).diagonal(), "unfold": torch.arange(9.).unfold(0, 3, 2),
-            "last": torch.arange(10, dtype=torch.int16)[7:], "ones": torch.zeros(1, 1, 1), "unit": torch.arange(6.).as_strided((1, 3), (99, 2))}
+            "last": torch.arange(10, dtype=torch.int16)[7:], "ones": torch.zeros(1, 1, 1), "none": base[:0], "unit": torch.arange(6.).as_strided((1, 3), (99, 2))}
 
 
 def save(value, path, **how):
@@ -94,7 +95,7 @@ def check_matrix(program, folder):
         for how in ({}, {"_use_new_zipfile_serialization": False}, {"pickle_protocol": 4}, {"pickle_protocol": 5}):
             value = made
             if not how.get("_use_new_zipfile_serialization", True):  # types newer than that container have no storage class in it
-                value = {k: v for k, v in made.items() if not k.startswith(("uint16", "uint32", "uint64", "float8"))}
+                value = {k: v for k, v in made.items() if not k.startswith(("uint16", "uint32", "uint64", "float8", "complex32"))}
             listing = reader_list.read(program, save(value, path, **how))
             assert listing.score == 100
             same(listing, dict(flatten(value)), how)
@@ -107,6 +108,7 @@ def check_matrix(program, folder):
     assert sharing["base"].storage and sharing["base"].storage == sharing["permuted"].storage == sharing["one"].storage
     assert sharing["tied.a"].storage == sharing["tied.b"].storage != sharing["base"].storage
     assert sharing["diagonal"].storage == 0
+    assert sharing["none"].storage == 0 and sharing["row"].storage == sharing["base"].storage  # an empty one between them shares nothing
     torch.serialization.set_crc32_options(False)
     same(reader_list.read(program, save(made, path), options={"pth.verify": 1}), dict(flatten(made)), "without CRCs")
     torch.serialization.set_crc32_options(True)
@@ -128,7 +130,7 @@ def check_big_endian(program, folder):
         listing = reader_list.read(program, other)
         same(listing, made, "big-endian")
         # of types without a storage class PyTorch turns no bytes, and so reads them wrong on this machine
-        theirs = {k: t for k, t in torch.load(other, weights_only=True).items() if not k.startswith(("uint16", "uint32", "uint64"))}
+        theirs = {k: t for k, t in torch.load(other, weights_only=True).items() if not k.startswith(("uint16", "uint32", "uint64", "complex32"))}
         same(reader_list.Listing(100, {}, {}, {k: listing.tensors[k] for k in theirs}), theirs, "big-endian, as PyTorch reads it")
 
 
@@ -156,6 +158,62 @@ def check_structures(program, folder):
     parameter = torch.nn.Parameter(torch.ones(2))
     parameter.note = "attributes make another rebuild function"
     same(reader_list.read(program, save({"p": parameter}, path)), {"p": parameter}, "a parameter with attributes")
+
+
+def check_tar(program, folder):
+    """The form of before 0.1.10, which PyTorch still reads: as it reads it."""
+    sys.path.insert(0, os.path.join(os.environ["GGX_SOURCE"], "tests", "corpus"))
+    import make_pth as make
+    classes = {"DoubleStorage": ("d", 8), "FloatStorage": ("f", 4), "HalfStorage": ("e", 2), "LongStorage": ("q", 8), "IntStorage": ("i", 4), "ShortStorage": ("h", 2),
+               "CharStorage": ("b", 1), "ByteStorage": ("B", 1)}
+    storages, tensors, words = [], [], {}
+    for i, (cls, (code, size)) in enumerate(classes.items()):
+        storages.append((1000 + i, cls, 60, struct.pack(f"<60{code}", *range(60))))
+        for k, (shape, stride, first) in enumerate([((3, 4, 5), (20, 5, 1), 0), ((5, 4, 3), (1, 5, 20), 0), ((), (), 59), ((2, 3), (10, 2), 7), ((0,), (1,), 0)]):
+            where = (1 << 44) + i * 100 + k
+            tensors.append((where, 1000 + i, shape, stride, first))
+            words[f"{cls}{k}"] = make.tensor_at(where)
+    views = [(5000, 1001, 10, 20)]
+    tensors.append((9, 5000, (4, 5), (5, 1), 0))
+    module = make.MARK + make.name("torch.nn.modules.linear", "Linear") + make.NONE + make.NONE + make.TUPLE + make.PERSID
+    parameter = make.name("torch.nn.parameter", "Parameter") + make.tensor_at(9) + b"\x85" + make.REDUCE
+    parts = make.pairs(training=b"\x88", _parameters=make.pairs(weight=parameter, bias=make.NONE), _buffers=make.EMPTY_DICT, _modules=make.EMPTY_DICT)
+    path = os.path.join(folder, "old.pth.tar")
+    for order in (("sys_info", "pickle", "tensors", "storages"), ("storages", "tensors", "pickle")):
+        with open(path, "wb") as file:
+            file.write(make.tar(make.pairs(epoch=make.number(7), state_dict=make.pairs(view=make.tensor_at(9), **words)), storages, tensors, views, order))
+        listing = reader_list.read(program, path)
+        assert listing.score == 100 and listing.kvs == {"epoch": 7}, listing.kvs
+        same(listing, dict(flatten(torch.load(path, weights_only=False))), "the old tar")
+        assert listing.tensors["state_dict.view"].storage == listing.tensors["state_dict.FloatStorage0"].storage != 0
+    with open(path, "wb") as file:
+        file.write(make.tar(module + make.EMPTY_TUPLE + make.NEWOBJ + parts + make.BUILD, storages, tensors, views))
+    same(reader_list.read(program, path), {"weight": torch.load(path, weights_only=False).weight}, "a module in the old tar")
+
+
+def check_modules(program, folder):
+    """Modules of torch.nn, saved whole: their state, and buffers beyond it."""
+    nn, path = torch.nn, os.path.join(folder, "m.pt")
+    for model in (nn.LSTM(3, 4, 2, bidirectional=True), nn.GRU(2, 3), nn.TransformerEncoderLayer(8, 2, 16), nn.TransformerEncoderLayer(8, 2, 16, activation="gelu"),
+                  nn.Transformer(8, 2, 1, 1, 16), nn.MultiheadAttention(8, 2), nn.Embedding(5, 3, padding_idx=1), nn.ConvTranspose2d(2, 3, 2), nn.GroupNorm(2, 4),
+                  nn.PReLU(), nn.Bilinear(2, 3, 4), nn.SyncBatchNorm(3), nn.ModuleDict({"a": nn.Linear(2, 3)}), nn.ParameterList([nn.Parameter(torch.ones(2))]),
+                  nn.AdaptiveLogSoftmaxWithLoss(4, 10, [2, 5]), nn.utils.spectral_norm(nn.Linear(3, 4)), nn.utils.weight_norm(nn.Linear(3, 4))):
+        torch.save(model, path)
+        listing, wanted = reader_list.read(program, path), model.state_dict()
+        assert set(wanted) <= set(listing.tensors), (model, set(wanted) - set(listing.tensors))
+        for name, tensor in wanted.items():
+            assert (listing.tensors[name].shape, listing.tensors[name].data) == (tuple(tensor.shape), bytes_of(tensor)), (model, name)
+
+
+def check_pairs(program, folder):
+    """float4_e2m1fn_x2: PyTorch counts pairs, ggx elements, as safetensors does."""
+    path = os.path.join(folder, "a.pt")
+    raw = torch.arange(24, dtype=torch.uint8).reshape(4, 6)
+    save({"w": raw.view(torch.float4_e2m1fn_x2)}, path)
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        listing = reader_list.read(program, rezip(path, os.path.join(folder, "b.pt"), method))
+        assert (listing.tensors["w"].type, listing.tensors["w"].shape, listing.tensors["w"].data) == ("f4", (4, 12), bytes(range(24)))
+    refused(program, save({"w": raw.view(torch.float4_e2m1fn_x2).t()}, path), "'w'")
 
 
 def check_torchscript(program, folder):
@@ -212,8 +270,10 @@ class Custom:
 
 def check_refused(program, folder):
     path = os.path.join(folder, "a.pt")
-    refused(program, save({"q": torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8)}, path), "")
+    refused(program, save({"q": torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8)}, path), "'q'")
     refused(program, save({"s": torch.eye(3).to_sparse()}, path), "'s'")
+    refused(program, save({"s": torch.eye(3).to_sparse_csr()}, path), "'s'")
+    refused(program, save({"b": torch.zeros(4, dtype=torch.uint8).view(torch.bits8)}, path), "torch bits8")
     refused(program, save({"m": torch.empty(3, device="meta")}, path), "'m'")
     refused(program, save({"c": Custom()}, path), "Custom")
     refused(program, save({"n": torch.ones((1,) * 9)}, path), "8 axes")
@@ -250,6 +310,9 @@ def main():
         check_matrix(program, folder)
         check_big_endian(program, folder)
         check_structures(program, folder)
+        check_tar(program, folder)
+        check_modules(program, folder)
+        check_pairs(program, folder)
         check_torchscript(program, folder)
         check_refused(program, folder)
     check_golden(program)

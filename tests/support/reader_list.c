@@ -41,7 +41,8 @@ static void breach(const char *what, const ggx_tensor *t)
 /* Copies a box that was read by itself to its place in the whole. */
 static void put_box(uint8_t *whole, const ggx_tensor *t, const ggx_box *box, const uint8_t *part)
 {
-    uint64_t width = t->type.block_bytes, row = box->count[t->rank - 1] * width, rows = 1;
+    uint64_t width = t->type.block_bytes, elems = t->type.block_elems, rows = 1,
+             row = box->count[t->rank - 1] / elems * width;
     for (uint32_t a = 0; a + 1 < t->rank; a++) rows *= box->count[a];
     for (uint64_t r = 0; r < rows; r++) {
         uint64_t at = 0, left = r, scale = 1;
@@ -52,7 +53,7 @@ static void put_box(uint8_t *whole, const ggx_tensor *t, const ggx_box *box, con
             left /= box->count[a];
             scale *= t->shape[a];
         }
-        memcpy(whole + at * width, part + r * row, (size_t)row);
+        memcpy(whole + at / elems * width, part + r * row, (size_t)row);
     }
 }
 
@@ -63,7 +64,7 @@ static ggx_status read_in_boxes(reader_harness *h, const ggx_reader *reader, con
     uint64_t cuts[GGX_MAX_RANK][4], parts[GGX_MAX_RANK], total = 1;
     for (uint32_t a = 0; a < t->rank; a++) {
         uint64_t n = t->shape[a];
-        parts[a] = n >= 3 && t->rank <= 4 ? 3 : 1;
+        parts[a] = n >= 3 && t->rank <= 4 && (a + 1 < t->rank || t->type.block_elems == 1) ? 3 : 1;
         cuts[a][0] = 0;
         cuts[a][1] = parts[a] == 3 ? (n + 2) / 3 : n;
         cuts[a][2] = n / 2 + 1;
@@ -80,6 +81,7 @@ static ggx_status read_in_boxes(reader_harness *h, const ggx_reader *reader, con
             box.count[a] = cuts[a][p + 1] - cuts[a][p];
             bytes *= box.count[a];
         }
+        bytes /= t->type.block_elems;
         uint8_t *part = malloc((size_t)(bytes ? bytes : 1));
         if (!part) return GGX_E_NOMEM;
         ggx_status status = reader_harness_read(h, reader, t, &box, part, bytes, error);

@@ -1,4 +1,4 @@
-/* container.c - the two files that torch.save writes.
+/* container.c - the two files that torch.save writes, and has written since 0.1.10; tar.c knows the one before.
  *
  * Since PyTorch 1.6 a zip: NAME/data.pkl, NAME/data/KEY for every storage, NAME/byteorder; TorchScript adds NAME/constants.pkl and
  * NAME/constants/KEY. Before that a stream: three pickles (magic, protocol, system), the pickle of the object, one with the storages' keys, then
@@ -263,15 +263,17 @@ static ggx_status open_stream(pth_file *r, ggx_error *error)
 
 ggx_status pth_container_open(pth_file *r, ggx_error *error)
 {
-    uint8_t magic[4] = {0};
+    uint8_t magic[512] = {0};
     ggx_member m;
     memset(&m, 0, sizeof m);
     m.struct_size = sizeof m;
     ggx_status status = r->source->member(r->source, r->member, &m, error);
     r->size = m.size;
-    if (status == GGX_OK && m.size >= sizeof magic)
-        status = r->source->read_at(r->source, r->member, 0, magic, sizeof magic, error);
+    if (status == GGX_OK)
+        status =
+            r->source->read_at(r->source, r->member, 0, magic, m.size < sizeof magic ? m.size : sizeof magic, error);
     if (status != GGX_OK) return status;
     r->is_zip = !memcmp(magic, "PK\3\4", 4);
-    return r->is_zip ? open_zip(r, error) : open_stream(r, error);
+    r->is_tar = pth_tar_is(magic, m.size) != 0;
+    return r->is_zip ? open_zip(r, error) : r->is_tar ? pth_tar_open(r, error) : open_stream(r, error);
 }

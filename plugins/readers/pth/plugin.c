@@ -44,11 +44,13 @@ static ggx_status find_aliases(pth_file *r, uint64_t *next, ggx_error *error)
     uint64_t end = 0;
     pth_tensor **list = r->host->alloc(r->host, r->tensor_count * sizeof *list);
     if (!list) return ggx_fail(error, GGX_E_NOMEM, "no memory for %llu tensors", (unsigned long long)r->tensor_count);
-    for (uint64_t i = 0; i < r->tensor_count; i++) list[i] = &r->tensors[i];
-    if (r->tensor_count) qsort(list, (size_t)r->tensor_count, sizeof *list, by_place);
-    for (uint64_t i = 0; i < r->tensor_count; i++) {
+    uint64_t count = 0;
+    for (uint64_t i = 0; i < r->tensor_count; i++)
+        if (r->tensors[i].reach) list[count++] = &r->tensors[i]; /* an empty one shares nothing */
+    if (count) qsort(list, (size_t)count, sizeof *list, by_place);
+    for (uint64_t i = 0; i < count; i++) {
         pth_tensor *t = list[i], *before = i ? list[i - 1] : NULL;
-        int meets = before && before->storage == t->storage && t->first < end && t->reach;
+        int meets = before && before->storage == t->storage && t->first < end;
         if (meets) t->alias = before->alias = before->alias ? before->alias : ++*next;
         if (!meets) end = 0;
         if (t->first + t->reach > end) end = t->first + t->reach;
@@ -112,7 +114,7 @@ static ggx_status push_tensor(const pth_file *file, const pth_tensor *from, uint
     t.struct_size = sizeof t;
     t.rank = from->rank;
     t.name = from->name;
-    t.type = ggx_type_make(from->dtype->type, 1, from->dtype->bytes);
+    t.type = ggx_type_make(from->dtype->type, from->dtype->elems, from->dtype->bytes);
     t.byte_order = !big                                                 ? GGX_LITTLE_ENDIAN
                    : raw && from->dtype->unit * 2 == from->dtype->bytes ? GGX_BIG_ENDIAN_PAIRS
                                                                         : GGX_BIG_ENDIAN;
@@ -126,6 +128,8 @@ static ggx_status push_tensor(const pth_file *file, const pth_tensor *from, uint
     for (uint32_t i = 0; i < from->rank; i++) {
         t.shape[i] = from->shape[i];
         if (raw) t.stride[i] = from->stride[i];
+        if (i + 1 == from->rank && !ggx_mul_u64(t.shape[i], from->dtype->elems, &t.shape[i]))
+            return ggx_fail(error, GGX_E_MALFORMED, "the shape of tensor '%.*s' overflows", GGX_STR_ARGS(from->name));
         if (!raw) t.chunk[i] = i || from->rank == 1 || from->stride[0] ? t.shape[i] : t.shape[i] != 0;
     }
     return sink->tensor(sink, &t, error);
@@ -192,7 +196,10 @@ static ggx_status read_pth(void *self, uint64_t cookie, const ggx_box *box, void
         source.read = ggx_inflate_box_read;
         source.context = stream;
     }
-    return t->broadcast ? read_broadcast(&source, out, out_size, error) : ggx_box_gather(&source, box, out, error);
+    ggx_box units = *box; /* of PyTorch's elements */
+    if (t->rank) units.start[t->rank - 1] /= t->dtype->elems;
+    if (t->rank) units.count[t->rank - 1] /= t->dtype->elems;
+    return t->broadcast ? read_broadcast(&source, out, out_size, error) : ggx_box_gather(&source, &units, out, error);
 }
 
 static const ggx_option options[] = {

@@ -1,7 +1,7 @@
 /* pth.h - the parts of the PyTorch reader, shared among its files alone.
  *
- * shards.c finds the files that make up the checkpoint, mostly one; container.c opens each (a zip, or the stream of before PyTorch 1.6) and loads its pickles as data, by the list of harmless names in names.c;
- * walk.c goes through the values and names what is a tensor; tensor.c says where its bytes are. */
+ * shards.c finds the files that make up the checkpoint, mostly one; container.c opens each (a zip, or the stream of before PyTorch 1.6; tar.c
+ * the archive of before 0.1.10) and loads its pickles as data, by the list of harmless names in names.c; walk.c goes through the values and names what is a tensor; tensor.c says where its bytes are. */
 #ifndef GGX_READER_PTH_H
 #define GGX_READER_PTH_H
 
@@ -30,7 +30,8 @@ typedef struct pth_dtype {
     char torch[20]; /* torch.NAME */
     char storage[24];
     char type[12];
-    uint8_t bytes, unit; /* of an element, and of what a byte order turns */
+    uint8_t bytes, unit; /* of what PyTorch counts as an element, and of what a byte order turns */
+    uint8_t elems;       /* 2: what PyTorch counts is a pair of elements of half a byte each */
 } pth_dtype;
 
 /* One storage of the older stream. */
@@ -47,6 +48,8 @@ typedef struct pth_part {
     const char *name; /* what comes before its tensors' names, "" for data.pkl */
     uint64_t bytes;   /* of the pickle: what bounds the walk */
 } pth_part;
+
+struct pth_placed;
 
 typedef struct pth_tensor {
     ggx_str name;
@@ -71,11 +74,13 @@ typedef struct pth_file {
     uint64_t size; /* bytes of the file */
     ggx_zip zip;   /* count 0: the older stream */
     uint32_t member;
-    uint32_t big, is_zip;
+    uint32_t big, is_zip, is_tar;
     pth_part parts[2]; /* data.pkl and, of TorchScript, constants.pkl */
     uint32_t part_count;
     pth_storage *storages; /* older stream, sorted by key */
     uint64_t storage_count;
+    struct pth_placed *placed; /* tar: the tensors by their numbers */
+    uint64_t placed_count;
     ggx_str inner;   /* the entry of the outer zip that is the checkpoint, "" for none */
     ggx_str select;  /* only what lies below this name, "" for all */
     ggx_names *keys; /* of all shards; NULL when there is one file */
@@ -112,6 +117,16 @@ int pth_storage_is_untyped(ggx_str global);
 /* container.c: opens the file and fills `parts` and the storages. */
 ggx_status pth_container_open(pth_file *r, ggx_error *error);
 const pth_storage *pth_storage_find(const pth_file *r, ggx_str key);
+
+/* tar.c: opens the archive. pth_tar_find: 1 when the persistent id names one of its tensors, which `out` then describes, or one of its
+ * storages, and `out` has no dtype. */
+int pth_tar_is(const uint8_t *head, uint64_t size);
+ggx_status pth_tar_open(pth_file *r, ggx_error *error);
+int pth_tar_find(const pth_file *r, ggx_str id, pth_tensor *out);
+
+/* tensor.c: of a tensor whose dtype, rank and shape are set, places the rest: `strides` and `first` in PyTorch's elements. NULL, or what is
+ * wrong. */
+const char *pth_tensor_lay(pth_tensor *out, const uint64_t *strides, uint64_t first, uint64_t storage_bytes);
 
 /* tensor.c: 1 in *found when the value is a tensor, which `out` then describes (but for its name). `path` is for messages. */
 ggx_status pth_tensor_resolve(pth_file *r, const pth_part *part, const ggx_pickle_value *v, ggx_str path,

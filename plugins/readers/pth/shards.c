@@ -60,6 +60,7 @@ static int32_t judge_file(ggx_str name, ggx_str head)
     for (size_t i = 0; i < sizeof file_ends / sizeof file_ends[0]; i++) named |= ends_with(name, file_ends[i]);
     if (head.size >= 14 && !memcmp(head.data, "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 14))
         return GGX_PROBE_PROVEN;
+    if (pth_tar_is((const uint8_t *)head.data, head.size)) return GGX_PROBE_PROVEN;
     if (head.size < 31 || memcmp(head.data, "PK\3\4", 4) != 0) return named ? GGX_PROBE_NAME : GGX_PROBE_NO;
     int32_t score = judge_zip(head);
     return score ? score : named ? GGX_PROBE_STRUCTURE : GGX_PROBE_NO;

@@ -107,33 +107,32 @@ static ggx_status find_bytes(const pth_file *r, const pth_part *part, const ggx_
 
 /* ---- shape and strides ----------------------------------------------------------------------------------------------------- */
 
-/* Fills shape, strides and reach, in elements. Strides of axes of one element say nothing and become 0; those of C order all. */
-static ggx_status place_elements(const ggx_pickle_value *v, const ggx_pickle_value *sizes,
-                                 const ggx_pickle_value *strides, ggx_str path, pth_tensor *out, uint64_t *reach,
-                                 ggx_error *error)
+/* Strides of axes of one element say nothing and become 0; those of C order all. */
+const char *pth_tensor_lay(pth_tensor *out, const uint64_t *strides, uint64_t first, uint64_t storage_bytes)
 {
-    uint64_t step = 1, elems = 0;
+    uint64_t step = 1, elems = 0, reach = 1, end = 0, bytes = 0;
     int c_order = 1, wide = 0;
-    *reach = 1;
-    out->rank = (uint32_t)sizes->count;
     for (uint32_t i = out->rank; i-- > 0;) {
-        uint64_t stride = 0, far = 0;
-        if (!size_of(sizes->items[i], &out->shape[i]) || !size_of(strides->items[i], &stride) || stride > INT64_MAX)
-            return refuse(v, path, error, GGX_E_MALFORMED, "its shape or strides are no whole numbers from 0 on");
+        uint64_t far = 0;
         if (out->shape[i] < 2) continue;
-        c_order &= stride == step;
-        wide |= stride != 0;
-        out->stride[i] = (int64_t)stride;
-        if (!ggx_mul_u64(step, out->shape[i], &step) || !ggx_mul_u64(out->shape[i] - 1, stride, &far) ||
-            !ggx_add_u64(*reach, far, reach))
-            return refuse(v, path, error, GGX_E_MALFORMED, "its shape overflows");
+        c_order &= strides[i] == step;
+        wide |= strides[i] != 0;
+        if (strides[i] > INT64_MAX || !ggx_mul_u64(step, out->shape[i], &step) ||
+            !ggx_mul_u64(out->shape[i] - 1, strides[i], &far) || !ggx_add_u64(reach, far, &reach))
+            return "its shape overflows";
+        out->stride[i] = (int64_t)strides[i];
     }
-    if (!ggx_product_u64(out->shape, out->rank, &elems))
-        return refuse(v, path, error, GGX_E_MALFORMED, "its shape overflows");
-    if (!elems) *reach = 0;
+    if (!ggx_product_u64(out->shape, out->rank, &elems)) return "its shape overflows";
+    if (!elems) reach = 0;
     out->broadcast = elems > 1 && !wide;
     if (c_order || !elems) memset(out->stride, 0, sizeof out->stride);
-    return GGX_OK;
+    if (!ggx_add_u64(first, reach, &end) || !ggx_mul_u64(end, out->dtype->bytes, &bytes) || bytes > storage_bytes)
+        return "it reaches beyond its storage";
+    if (out->dtype->elems > 1 && (!c_order || !out->rank))
+        return "two of its elements share a byte, and it does not lie in one piece; save a contiguous copy";
+    out->first = first * out->dtype->bytes;
+    out->reach = reach * out->dtype->bytes;
+    return NULL;
 }
 
 static ggx_status rebuild(const pth_file *r, const pth_part *part, const ggx_pickle_value *v,
@@ -142,7 +141,7 @@ static ggx_status rebuild(const pth_file *r, const pth_part *part, const ggx_pic
     const ggx_pickle_value *sizes = sizes_of(args, 2), *strides = sizes_of(args, 3),
                            *dtype = item(args, 6, GGX_PICKLE_GLOBAL);
     storage_id id;
-    uint64_t first = 0, reach = 0, end = 0, bytes = 0;
+    uint64_t first = 0, stride[GGX_MAX_RANK];
     if (args->kind != GGX_PICKLE_TUPLE || !sizes || !strides || sizes->count != strides->count ||
         !size_of(args->items[1], &first))
         return refuse(v, path, error, GGX_E_MALFORMED, "the record of its shape is broken");
@@ -150,18 +149,20 @@ static ggx_status rebuild(const pth_file *r, const pth_part *part, const ggx_pic
         return refuse(v, path, error, GGX_E_UNSUPPORTED, "it has more than %d axes", GGX_MAX_RANK);
     ggx_status status = parse_id(args->items[0], path, &id, error);
     if (status == GGX_OK) status = find_bytes(r, part, v, &id, path, out, error);
-    if (status == GGX_OK) status = place_elements(v, sizes, strides, path, out, &reach, error);
     if (status != GGX_OK) return status;
+    out->rank = (uint32_t)sizes->count;
+    for (uint32_t i = 0; i < out->rank; i++)
+        if (!size_of(sizes->items[i], &out->shape[i]) || !size_of(strides->items[i], &stride[i]))
+            return refuse(v, path, error, GGX_E_MALFORMED, "its shape or strides are no whole numbers from 0 on");
     out->dtype = role == PTH_ROLE_TENSOR_V3 && dtype ? pth_dtype_of_global(dtype->text) : id.dtype;
-    if (!out->dtype) return refuse(v, path, error, GGX_E_UNSUPPORTED, "its element type is not known");
-    if (!ggx_add_u64(first, id.view, &first) || !ggx_add_u64(first, reach, &end) ||
-        !ggx_mul_u64(end, out->dtype->bytes, &bytes) || bytes > id.bytes)
-        return refuse(v, path, error, GGX_E_MALFORMED, "it reaches beyond its storage of %llu bytes",
-                      (unsigned long long)id.bytes);
-    out->first = first * out->dtype->bytes;
-    out->reach = reach * out->dtype->bytes;
+    if (!out->dtype)
+        return refuse(v, path, error, GGX_E_UNSUPPORTED, "its element type %.*s is not read",
+                      GGX_STR_ARGS(dtype ? dtype->text : ((ggx_str){"", 0})));
     out->big = r->is_zip && r->big;
-    return GGX_OK;
+    const char *why = ggx_add_u64(first, id.view, &first) ? pth_tensor_lay(out, stride, first, id.bytes)
+                                                          : "it reaches beyond its storage";
+    if (!why) return GGX_OK;
+    return refuse(v, path, error, out->dtype->elems > 1 ? GGX_E_UNSUPPORTED : GGX_E_MALFORMED, "%s", why);
 }
 
 ggx_status pth_tensor_resolve(pth_file *r, const pth_part *part, const ggx_pickle_value *v, ggx_str path,
@@ -180,6 +181,10 @@ ggx_status pth_tensor_resolve(pth_file *r, const pth_part *part, const ggx_pickl
             args = item(args, 2, GGX_PICKLE_TUPLE);
             if (!function || !args) return refuse(v, path, error, GGX_E_MALFORMED, "the record of its type is broken");
             role = function->role;
+            if (role == PTH_ROLE_FIRST) {
+                v = args->count ? args->items[0] : NULL;
+                continue;
+            }
         }
         if (role == PTH_ROLE_UNREAD)
             return refuse(v, path, error, GGX_E_UNSUPPORTED,
@@ -188,5 +193,9 @@ ggx_status pth_tensor_resolve(pth_file *r, const pth_part *part, const ggx_pickl
         *found = 1;
         return rebuild(r, part, v, args, role, path, out, error);
     }
+    if (!r->is_tar || !v || v->kind != GGX_PICKLE_PERSID || v->items[0]->kind != GGX_PICKLE_TEXT) return GGX_OK;
+    if (!pth_tar_find(r, v->items[0]->text, out))
+        return refuse(v, path, error, GGX_E_MALFORMED, "what it refers to is not in the file");
+    *found = out->dtype != NULL;
     return GGX_OK;
 }

@@ -15,6 +15,7 @@ typedef struct walker {
     ggx_names names;
     uint64_t steps; /* left: shared values could be met without end */
     uint64_t length;
+    uint64_t unnamed; /* values whose keys are no names */
     uint32_t depth;
     uint32_t flags;  /* GGX_TENSOR_* of what is met */
     uint32_t silent; /* > 0: scalars are attributes of an object, or an optimizer's, and not handed on */
@@ -160,7 +161,8 @@ static ggx_status walk_dict(walker *w, ggx_pickle_value *v)
             status = walk_under(w, key->text.data, key->text.size, v->items[i + 1]);
         else if (key->kind == GGX_PICKLE_INT || key->kind == GGX_PICKLE_BOOL)
             status = walk_numbered(w, key->integer, v->items[i + 1]);
-        /* tuples and others as keys name nothing; torch's own dicts have none */
+        else if (v->items[i + 1]->kind >= GGX_PICKLE_TUPLE)
+            w->unnamed++; /* tuples and others as keys name nothing; torch's own dicts have none */
     }
     w->silent -= optimizer != 0;
     w->flags = flags;
@@ -252,5 +254,8 @@ ggx_status pth_walk(pth_file *r, const ggx_sink *sink, ggx_error *error)
         ggx_status status = walk(&w, w.part->root);
         if (status != GGX_OK) return status;
     }
+    if (w.unnamed && !sink)
+        r->host->log(r->host, GGX_LOG_WARNING,
+                     "what lies in a dict under a key that is no text or whole number is left out");
     return GGX_OK;
 }
