@@ -94,6 +94,24 @@ def tar(body, storages=((1 << 46, "FloatStorage", 6, bytes(range(24))),), tensor
     return out.getvalue()
 
 
+def tar_of_others():
+    """As create_tar_format.py of burn's tests writes it: no `tensors`, texts as keys, storages that are no persistent ids."""
+    body = name("collections", "OrderedDict") + MARK + EMPTY_LIST
+    for i, (word, cls, count) in enumerate((("a.w", "FloatStorage", 6), ("b", "DoubleStorage", 3))):
+        store = MARK + text("storage") + name("torch", cls) + text(str(i)) + text("cpu") + number(count) + TUPLE
+        shape = dict(size=(2, 3), stride=(3, 1)) if i == 0 else dict(size=(3,), stride=(1,))
+        body += MARK + text(word) + tensor(store, **shape) + TUPLE + APPEND
+    stored = pickled(number(2)) + b"".join(pickled(MARK + text(str(i)) + text("cpu") + name("torch", cls) + TUPLE) + struct.pack("<q", count) + bytes(range(24))
+                                           for i, (cls, count) in enumerate((("FloatStorage", 6), ("DoubleStorage", 3))))
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as made:
+        for entry, data in (("sys_info", pickled(EMPTY_DICT)), ("pickle", pickled(body + TUPLE + REDUCE)), ("storages", stored)):
+            info = tarfile.TarInfo(entry)
+            info.size = len(data)
+            made.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
 def call(module, function, *arguments):
     return name(module, function) + MARK + b"".join(arguments) + TUPLE + REDUCE
 
@@ -165,9 +183,11 @@ CASES = {
     "tar": (True, tar(pairs(w=tensor_at(7 << 40), epoch=number(3))), ""),
     "tar_views": (True, tar(pairs(w=tensor_at(7), v=tensor_at(8), t=tensor_at(9)), views=((2, 1 << 46, 2, 3),),
                             tensors=((7, 1 << 46, (2, 3), (3, 1), 0), (8, 2, (2,), (1,), 1), (9, 1 << 46, (3, 2), (1, 3), 0))), ""),
+    "tar_of_others": (True, tar_of_others(), ""),
     "tar_call": (False, tar(call("os", "system", text("true"))), "'os.system'"),
     "tar_cut": (False, tar(pairs(w=tensor_at(7 << 40)))[:2700], "cut short"),
-    "tar_no_tensors": (False, tar(NONE, order=("pickle", "storages")), "no file 'tensors'"),
+    "tar_no_tensors": (False, tar(NONE, order=("pickle", "storages")), "is broken"),
+    "tar_no_storages": (False, tar(NONE, order=("pickle", "tensors")), "no file 'storages'"),
     "tar_twice": (False, tar(NONE, order=("pickle", "pickle", "storages", "tensors")), "'pickle' is there twice"),
     "tar_link": (False, tar(NONE, kind=tarfile.SYMTYPE), "no plain file"),
     "tar_huge": (False, tar(NONE, storages=((1, "FloatStorage", 1 << 60, bytes(24)),)), "more than the file holds"),

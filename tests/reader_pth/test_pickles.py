@@ -50,6 +50,8 @@ def check_values(program, path):
     assert listing.tensors["w"].data == whole[:4] * 6 and listing.tensors["s"].data == whole[20:]
     listing, _ = listing_of(program, path, make_pth.CASES["stream"][1])
     assert listing.tensors["w"].data == whole and listing.tensors["h"].data == whole[8:12]
+    listing, _ = listing_of(program, path, make_pth.CASES["tar_of_others"][1])
+    assert listing.tensors["a.w"].data == listing.tensors["b"].data == whole and listing.tensors["b"].type == "f64"
     listing, _ = listing_of(program, path, make_pth.CASES["zip_module"][1])
     assert list(listing.tensors) == ["weight"]
 

@@ -160,6 +160,16 @@ const pth_storage *pth_storage_find(const pth_file *r, ggx_str key)
     return bsearch(&wanted, r->storages, (size_t)r->storage_count, sizeof *r->storages, by_key);
 }
 
+ggx_status pth_storages_sort(pth_file *r, ggx_error *error)
+{
+    if (r->storage_count) qsort(r->storages, (size_t)r->storage_count, sizeof *r->storages, by_key);
+    for (uint64_t i = 1; i < r->storage_count; i++)
+        if (!by_key(&r->storages[i - 1], &r->storages[i]))
+            return ggx_fail_at(error, GGX_E_MALFORMED, r->member, GGX_NO_OFFSET, "storage '%.*s' is listed twice",
+                               GGX_STR_ARGS(r->storages[i].key));
+    return GGX_OK;
+}
+
 /* The list of keys says nothing of types, but the size of a storage's data depends on its type. So the object's pickle is searched for
  * persistent ids, ('storage', class, key, location, count, view), before the data are placed. */
 static ggx_status note_types(pth_file *r, ggx_pickle_value *v, uint32_t depth, uint64_t *steps, ggx_error *error)
@@ -199,12 +209,7 @@ static ggx_status list_storages(pth_file *r, const ggx_pickle_value *keys, const
         r->storages[i].key = keys->items[i]->text;
     }
     r->storage_count = keys->count;
-    if (r->storage_count) qsort(r->storages, (size_t)r->storage_count, sizeof *r->storages, by_key);
-    for (uint64_t i = 1; i < r->storage_count; i++)
-        if (!by_key(&r->storages[i - 1], &r->storages[i]))
-            return ggx_fail_at(error, GGX_E_MALFORMED, r->member, p->at, "storage '%.*s' is listed twice",
-                               GGX_STR_ARGS(r->storages[i].key));
-    return GGX_OK;
+    return pth_storages_sort(r, error);
 }
 
 /* The data, in the order of the list: counts and payloads, always little-endian, up to the end of the file. */

@@ -116,6 +116,8 @@ int pth_storage_is_untyped(ggx_str global);
 
 /* container.c: opens the file and fills `parts` and the storages. */
 ggx_status pth_container_open(pth_file *r, ggx_error *error);
+/* container.c: sorts the storages by key, and refuses one that occurs twice; then they can be found. */
+ggx_status pth_storages_sort(pth_file *r, ggx_error *error);
 const pth_storage *pth_storage_find(const pth_file *r, ggx_str key);
 
 /* tar.c: opens the archive. pth_tar_find: 1 when the persistent id names one of its tensors, which `out` then describes, or one of its

@@ -6,7 +6,8 @@
  *              and strides, and the int64 first element behind it
  *   pickle     the object, in which a tensor is the persistent id of its key, as decimal digits
  *
- * Keys were addresses in the memory of who saved. Source: torch/serialization.py (_legacy_load, legacy_load); the tar itself: POSIX pax,
+ * Keys were addresses in the memory of who saved. Other programs write the tar without `tensors` and the list of views: keys are texts, and the
+ * object's tensors are calls of _rebuild_tensor_v2 with a storage's tuple, as in the stream, but not as a persistent id (burn's tests). Source: torch/serialization.py (_legacy_load, legacy_load); the tar itself: POSIX pax,
  * as Python's tarfile writes it. */
 #include "pth.h"
 
@@ -121,7 +122,7 @@ static ggx_status find_files(tar *t)
         at = padded > t->r->size - at ? t->r->size : at + padded;
     }
     for (int i = 0; i < FILES; i++)
-        if (!t->files[i].begin)
+        if (!t->files[i].begin && i != TENSORS)
             return refuse(t, GGX_NO_OFFSET, "it holds no file '%s'; it is cut short", file_names[i]);
     return GGX_OK;
 }
@@ -155,14 +156,15 @@ static ggx_status load_count(const tar *t, ggx_pickle *p, uint64_t *count)
     return GGX_OK;
 }
 
-/* A tuple that begins with an integer key. */
+/* A tuple that begins with a key. */
 static ggx_status load_record(const tar *t, ggx_pickle *p, ggx_pickle_value **out)
 {
     uint64_t at = p->at;
     ggx_status status = ggx_pickle_load(p, out, t->error);
     if (status != GGX_OK) return status;
     const ggx_pickle_value *v = *out;
-    if (v->kind != GGX_PICKLE_TUPLE || v->count != 3 || v->items[0]->kind != GGX_PICKLE_INT)
+    uint32_t key = t->files[TENSORS].begin ? GGX_PICKLE_INT : GGX_PICKLE_TEXT;
+    if (v->kind != GGX_PICKLE_TUPLE || v->count != 3 || v->items[0]->kind != key)
         return refuse(t, at, "the record of a storage or tensor is broken");
     return GGX_OK;
 }
@@ -188,6 +190,18 @@ static const stored *find_storage(const tar *t, const ggx_pickle_value *key)
 {
     if (key->kind != GGX_PICKLE_INT || !t->storage_count) return NULL;
     return bsearch(&key->integer, t->storages, (size_t)t->storage_count, sizeof *t->storages, by_key);
+}
+
+/* Without `tensors`: the storages are looked up by their texts, as those of the stream. */
+static ggx_status add_named(tar *t, ggx_str key, const stored *s)
+{
+    pth_file *r = t->r;
+    pth_storage *rows = one_more(t, r->storages, r->storage_count, &t->storage_room, sizeof *rows);
+    if (!rows)
+        return ggx_fail(t->error, GGX_E_NOMEM, "no memory for %llu storages", (unsigned long long)r->storage_count);
+    r->storages = rows;
+    rows[r->storage_count++] = (pth_storage){key, s->offset, s->bytes / s->dtype->bytes, s->dtype};
+    return GGX_OK;
 }
 
 static ggx_status add_storage(tar *t, const stored *s)
@@ -216,7 +230,7 @@ static ggx_status read_storage(tar *t, ggx_pickle *p)
     uint64_t at = p->at;
     ggx_status status = load_record(t, p, &v);
     if (status != GGX_OK) return status;
-    stored s = {.key = v->items[0]->integer};
+    stored s = {.key = v->items[0]->kind == GGX_PICKLE_INT ? v->items[0]->integer : 0};
     if (v->items[2]->kind == GGX_PICKLE_GLOBAL) s.dtype = pth_dtype_of_storage(v->items[2]->text);
     if (!s.dtype) return refuse(t, at, "the class of a storage is not known");
     ggx_cursor_init(&c, t->r->source, t->r->member, p->at, p->end, t->error);
@@ -227,7 +241,7 @@ static ggx_status read_storage(tar *t, ggx_pickle *p)
         return refuse(t, p->at, "a storage claims %llu elements, more than the file holds; it is cut short",
                       (unsigned long long)count);
     p->at = s.offset + s.bytes;
-    return add_storage(t, &s);
+    return t->files[TENSORS].begin ? add_storage(t, &s) : add_named(t, v->items[0]->text, &s);
 }
 
 /* A storage that is a part of another: (key, key of the other, first element, elements). */
@@ -257,6 +271,7 @@ static ggx_status read_storages(tar *t)
     ggx_status status = load_count(t, &p, &count);
     for (uint64_t i = 0; status == GGX_OK && i < count; i++) status = read_storage(t, &p);
     uint64_t at = p.at;
+    if (status == GGX_OK && !t->files[TENSORS].begin) return pth_storages_sort(t->r, t->error);
     if (status == GGX_OK) status = sort_storages(t);
     if (status == GGX_OK) status = ggx_pickle_load(&p, &views, t->error);
     if (status != GGX_OK) return status;
@@ -338,7 +353,7 @@ ggx_status pth_tar_open(pth_file *r, ggx_error *error)
     pth_part *part = &r->parts[0];
     ggx_status status = find_files(&t);
     if (status == GGX_OK) status = read_storages(&t);
-    if (status == GGX_OK) status = read_tensors(&t);
+    if (status == GGX_OK && t.files[TENSORS].begin) status = read_tensors(&t);
     if (status != GGX_OK) return status;
     ggx_pickle p = pickles_of(&t, PICKLE);
     part->bytes = p.end - p.at;

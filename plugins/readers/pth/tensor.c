@@ -51,12 +51,13 @@ typedef struct storage_id {
     uint64_t count, bytes, view; /* elements; all bytes; elements in front of the view */
 } storage_id;
 
-static ggx_status parse_id(const ggx_pickle_value *v, ggx_str path, storage_id *out, ggx_error *error)
+static ggx_status parse_id(const pth_file *r, const ggx_pickle_value *v, ggx_str path, storage_id *out,
+                           ggx_error *error)
 {
     const ggx_pickle_value *id = v->kind == GGX_PICKLE_PERSID ? v->items[0] : v;
     const ggx_pickle_value *cls = item(id, 1, GGX_PICKLE_GLOBAL), *key = item(id, 2, GGX_PICKLE_TEXT);
     memset(out, 0, sizeof *out);
-    if (v->kind != GGX_PICKLE_PERSID || id->kind != GGX_PICKLE_TUPLE || id->count < 5 ||
+    if ((v->kind != GGX_PICKLE_PERSID && !r->is_tar) || id->kind != GGX_PICKLE_TUPLE || id->count < 5 ||
         !ggx_pickle_is(id->items[0], "storage") || !cls || !key || !size_of(id->items[4], &out->count))
         return refuse(v, path, error, GGX_E_MALFORMED, "what should be its storage is none");
     out->key = key->text;
@@ -147,7 +148,7 @@ static ggx_status rebuild(const pth_file *r, const pth_part *part, const ggx_pic
         return refuse(v, path, error, GGX_E_MALFORMED, "the record of its shape is broken");
     if (sizes->count > GGX_MAX_RANK)
         return refuse(v, path, error, GGX_E_UNSUPPORTED, "it has more than %d axes", GGX_MAX_RANK);
-    ggx_status status = parse_id(args->items[0], path, &id, error);
+    ggx_status status = parse_id(r, args->items[0], path, &id, error);
     if (status == GGX_OK) status = find_bytes(r, part, v, &id, path, out, error);
     if (status != GGX_OK) return status;
     out->rank = (uint32_t)sizes->count;
