@@ -373,6 +373,7 @@ static const ggx_profile *made_profile(const struct ggx_recipe *recipe, const gg
 
 int ggx_recipe_leads_back(const ggx_recipe *recipe, const ggx_recipe_env *env)
 {
+    if (recipe->forth_only) return 0;
     for (uint32_t i = 0; i < recipe->profile_count; i++)
         if (ggx_str_same(recipe->profiles[i].writer, ggx_str_of(env->writer)) ||
             ggx_str_same(recipe->profiles[i].writer, GGX_LIT("*")))

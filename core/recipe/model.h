@@ -172,6 +172,7 @@ struct ggx_recipe {
     ggx_named_value *turned_values; /* of "backwards": they replace values when the recipe runs backwards */
     uint32_t turned_count;
     ggx_profile backwards; /* of "backwards": only its fields are used */
+    int32_t forth_only;    /* "backwards": false */
 };
 
 /* --- reader.c: JSON with places --- */

@@ -62,6 +62,8 @@ static ggx_status parse_backwards(const ggx_recipe_parser *parser, const ggx_jso
 {
     static const char *const words[] = {"values", "header", "note", NULL};
     if (!json) return GGX_OK;
+    recipe->forth_only = json->kind == GGX_JSON_FALSE;
+    if (recipe->forth_only) return GGX_OK;
     ggx_status status = ggx_parser_words(parser, json, words, "backwards");
     if (status == GGX_OK)
         status = parse_values(parser, ggx_json_get(json, "values"), &recipe->turned_values, &recipe->turned_count);
