@@ -42,10 +42,10 @@ if source:
         back = os.path.join(folder, "back.safetensors")
         said = subprocess.run([GGX, os.path.join(folder, "f32.bin"), "-O", HEADER, "-o", back], check=True, capture_output=True, text=True).stderr
         assert "not restored" in said
-        restored, state = safetensors_torch.load_file(back), torch.load(os.path.join(folder, "model.pt"))
+        restored, state = safetensors_torch.load_file(back), torch.load(os.path.join(folder, "model.pt"), map_location="cpu")
         for name, tensor in state.items():
             name = name.removeprefix("transformer.")
-            if not name.endswith("attn.bias"):
+            if not name.endswith(".attn.bias"):
                 turned = tensor.T if tensor.ndim == 2 and name.startswith("h.") else tensor  # back to Hugging Face's Conv1D
                 assert torch.equal(restored.pop(name), turned), name
         assert not restored, list(restored)
