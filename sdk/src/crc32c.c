@@ -1,5 +1,7 @@
-/* CRC-32C, eight bytes a step (Kounavis and Berry, "slicing-by-8"). The portable definition: no CPU's instruction is asked for. */
+/* CRC-32C, eight bytes a step (Kounavis and Berry, "slicing-by-8"): the portable definition. x86-64 has an instruction for the same function,
+ * four times as fast, which is used where the CPU has it. */
 #include <ggx_sdk/crc32c.h>
+#include <string.h>
 
 /* tables[k][n] is what byte n does k bytes later. The function is linear over xor, so each table follows from its eight
  * one-bit entries; the preprocessor writes them out. */
@@ -33,15 +35,75 @@ static const uint32_t tables[8][256] = {
     TABLE(0x493c7d27u, 0x9278fa4eu, 0x211d826du, 0x423b04dau, 0x847609b4u, 0x0d006599u, 0x1a00cb32u, 0x34019664u),
 };
 
-uint32_t ggx_crc32c(uint32_t crc, const void *data, uint64_t size)
+static uint32_t in_c(uint32_t c, const uint8_t *b, uint64_t size)
 {
-    const uint8_t *b = (const uint8_t *)data;
-    uint32_t c = ~crc;
     for (; size >= 8; size -= 8, b += 8) {
         c ^= (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
         c = tables[7][c & 255u] ^ tables[6][c >> 8 & 255u] ^ tables[5][c >> 16 & 255u] ^ tables[4][c >> 24] ^
             tables[3][b[4]] ^ tables[2][b[5]] ^ tables[1][b[6]] ^ tables[0][b[7]];
     }
     for (; size; size--, b++) c = c >> 8 ^ tables[0][(c ^ *b) & 255u];
-    return ~c;
+    return c;
+}
+
+#if defined(__x86_64__) && defined(__GNUC__)
+__attribute__((target("sse4.2"))) static uint32_t with_sse42(uint32_t c, const uint8_t *b, uint64_t size)
+{
+    uint64_t wide = c;
+    for (; size >= 8; size -= 8, b += 8) {
+        uint64_t word;
+        memcpy(&word, b, sizeof word);
+        wide = __builtin_ia32_crc32di(wide, word);
+    }
+    c = (uint32_t)wide;
+    for (; size; size--, b++) c = __builtin_ia32_crc32qi(c, *b);
+    return c;
+}
+
+uint32_t ggx_crc32c(uint32_t crc, const void *data, uint64_t size)
+{
+    return ~(__builtin_cpu_supports("sse4.2") ? with_sse42 : in_c)(~crc, (const uint8_t *)data, size);
+}
+#else
+uint32_t ggx_crc32c(uint32_t crc, const void *data, uint64_t size)
+{
+    return ~in_c(~crc, (const uint8_t *)data, size);
+}
+#endif
+
+uint32_t ggx_crc32c_portable(uint32_t crc, const void *data, uint64_t size)
+{
+    return ~in_c(~crc, (const uint8_t *)data, size);
+}
+
+/* --- joining ------------------------------------------------------------------------------------------------------------------ */
+
+/* Polynomials over GF(2) modulo the CRC's own; bit 31 is the coefficient of x^0. */
+static uint32_t multiply(uint32_t a, uint32_t b)
+{
+    uint32_t product = 0;
+    for (uint32_t bit = 1u << 31; bit; bit >>= 1) {
+        if (a & bit) product ^= b;
+        b = b & 1 ? (b >> 1) ^ 0x82f63b78u : b >> 1;
+    }
+    return product;
+}
+
+/* x^(8 * 2^k) */
+static const uint32_t powers[64] = {
+    0x00800000u, 0x00008000u, 0x82f63b78u, 0x6ea2d55cu, 0x18b8ea18u, 0x510ac59au, 0xb82be955u, 0xb8fdb1e7u,
+    0x88e56f72u, 0x74c360a4u, 0xe4172b16u, 0x0d65762au, 0x35d73a62u, 0x28461564u, 0xbf455269u, 0xe2ea32dcu,
+    0xfe7740e6u, 0xf946610bu, 0x3c204f8fu, 0x538586e3u, 0x59726915u, 0x734d5309u, 0xbc1ac763u, 0x7d0722ccu,
+    0xd289cabeu, 0xe94ca9bcu, 0x05b74f3fu, 0xa51e1f42u, 0x40000000u, 0x20000000u, 0x08000000u, 0x00800000u,
+    0x00008000u, 0x82f63b78u, 0x6ea2d55cu, 0x18b8ea18u, 0x510ac59au, 0xb82be955u, 0xb8fdb1e7u, 0x88e56f72u,
+    0x74c360a4u, 0xe4172b16u, 0x0d65762au, 0x35d73a62u, 0x28461564u, 0xbf455269u, 0xe2ea32dcu, 0xfe7740e6u,
+    0xf946610bu, 0x3c204f8fu, 0x538586e3u, 0x59726915u, 0x734d5309u, 0xbc1ac763u, 0x7d0722ccu, 0xd289cabeu,
+    0xe94ca9bcu, 0x05b74f3fu, 0xa51e1f42u, 0x40000000u, 0x20000000u, 0x08000000u, 0x00800000u, 0x00008000u,
+};
+
+uint32_t ggx_crc32c_before(uint32_t crc, uint64_t size)
+{
+    for (uint32_t k = 0; size; k++, size >>= 1)
+        if (size & 1) crc = multiply(powers[k], crc);
+    return crc;
 }

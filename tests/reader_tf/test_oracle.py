@@ -117,6 +117,7 @@ def check_written(program, folder):
     prefix = os.path.join(folder, "many.ckpt")
     write_bundle(prefix, {f"layer_{i % 97}/block_{i}/kernel/with/a/long/name": np.float32(i) for i in range(6000)})
     assert len(check_bundle(program, prefix).tensors) == 6000
+    check_strings(program, folder, np)
     check_partitioned(program, folder, np)
     check_shards(program, folder, np)
     check_big_endian(program, folder, np)
@@ -146,6 +147,29 @@ def check_partitioned(program, folder, np):
     tf.raw_ops.SaveSlices(filename=os.path.join(folder, "parts.v1"), tensor_names=names, shapes_and_slices=specs, data=tensors)
     for tensor in check_v1_file(program, os.path.join(folder, "parts.v1")).tensors.values():
         assert tensor.data == value.tobytes(), tensor.name
+
+
+def check_strings(program, folder, np):
+    """String tensors are no numbers: they come as key/values."""
+    prefix, tensors = os.path.join(folder, "strings.ckpt"), {
+        "alone": np.array(b"w\xc3\xb6rd"), "list": np.array([b"a", b"", b"bc" * 300]), "box": np.array([[b"a", b"b"], [b"c", b"d"]]), "none": np.zeros((0, 2), "S1"),
+        "long": np.array([b"x" * 70000] * 3), "w": np.arange(3.0)}
+    tf.raw_ops.SaveV2(prefix=prefix, tensor_names=list(tensors), shape_and_slices=[""] * len(tensors), tensors=[tf.constant(t, tf.string if t.dtype.kind == "S" else None) for t in tensors.values()])
+    reader, listing = tf.train.load_checkpoint(prefix), check_bundle(program, prefix)
+    for name, value in tensors.items():
+        if value.dtype.kind == "S":
+            wanted = reader.get_tensor(name)
+            assert listing.kvs["tf.string." + name] == (wanted.ravel().tolist() if isinstance(wanted, np.ndarray) else wanted), name
+    data = prefix + ".data-00000-of-00001"
+    good = open(data, "rb").read()
+    for at in range(0, len(good), 7001):  # each byte but those of w is a string's
+        with open(data, "wb") as file:
+            file.write(good[:at] + bytes([good[at] ^ 1]) + good[at + 1:])
+        try:
+            listing_of(program, prefix, "prefix")
+        except reader_list.Refused:
+            continue
+        raise AssertionError(f"byte {at} was changed, and nobody saw it")
 
 
 def check_shards(program, folder, np):

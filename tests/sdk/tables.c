@@ -43,6 +43,9 @@ static void test_crc(void **state)
         uint32_t whole = bitwise(0, data, n);
         assert_int_equal(ggx_crc32c(0, data, n), whole);
         assert_int_equal(ggx_crc32c(ggx_crc32c(0, data, n / 3), data + n / 3, n - n / 3), whole);
+        assert_int_equal(ggx_crc32c_portable(0, data, n), whole);
+        assert_int_equal(
+            ggx_crc32c_before(ggx_crc32c(0, data, n / 3), n - n / 3) ^ ggx_crc32c(0, data + n / 3, n - n / 3), whole);
     }
     assert_int_equal(ggx_crc32c_unmask(ggx_crc32c_mask(0x12345678u)), 0x12345678u);
     assert_int_equal(ggx_crc32c_mask(0), 0xa282ead8u);

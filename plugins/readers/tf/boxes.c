@@ -35,6 +35,8 @@ static ggx_status fetch(tf_reader *r, const tf_tensor *t, const tf_piece *piece,
     if (r->format == TF_BUNDLE) {
         status =
             r->source->read_at(r->source, piece->member, piece->offset + at * d->bytes, out, count * d->bytes, error);
+        if (status == GGX_OK && piece->check)
+            status = tf_verify_part(r, t->name, piece, at * d->bytes, out, count * d->bytes, error);
         if (r->big == tf_host_little()) tf_swap(out, count * d->units, d->bytes / d->units);
     } else {
         uint64_t number = 1 + (uint64_t)(piece - r->pieces), units = at * d->units;

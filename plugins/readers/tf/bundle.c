@@ -5,6 +5,7 @@
 #include <ggx_sdk/checked.h>
 #include <stdlib.h>
 
+#define TF_STRING 7u
 #define OBJECTS "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 /* BundleEntryProto: 1 dtype, 2 shape, 3 shard_id, 4 offset, 5 size, 6 crc32c, 7 slices. */
@@ -27,7 +28,7 @@ typedef struct walk {
     ggx_sstable table;
     part *parts;
     uint64_t part_count;
-    uint64_t tensors, pieces; /* counted or filled so far */
+    uint64_t tensors, strings, pieces; /* counted or filled so far */
     ggx_error *error;
 } walk;
 
@@ -123,6 +124,7 @@ static ggx_status count_entries(walk *w)
             w->part_count++;
         else
             w->tensors++;
+        w->strings += e.code == TF_STRING;
         w->pieces += e.slices ? e.slices : 1;
     }
     return status == GGX_OK ? w->table.status : status;
@@ -237,13 +239,20 @@ static ggx_status add_tensor(walk *w, const entry *e)
     *t = e->t;
     t->pieces = &w->r->pieces[w->r->piece_count];
     if (key.size > TF_MAX_NAME) return refuse(w, GGX_E_UNSUPPORTED, "has a name longer than 65535 bytes:", key.size);
-    if (!e->t.dtype->type) {
-        if (tf_name_is(key, OBJECTS) && !e->slices) status = place_entry(w, key, e, &w->r->objects);
+    if (!e->t.dtype->type && tf_name_is(key, OBJECTS) && !e->slices) return place_entry(w, key, e, &w->r->objects);
+    if (!e->t.dtype->type && (e->code != TF_STRING || e->slices || e->size > TF_MAX_STRINGS)) {
         tf_leave_out(w->r, key);
-        return status;
+        return GGX_OK;
     }
     t->name = tf_name_join(w->r, key, "");
     if (!t->name.data) return tf_no_memory(w->tensors, w->error);
+    if (!e->t.dtype->type) {
+        status = place_entry(w, t->name, e, t->pieces);
+        w->r->piece_count++;
+        t->piece_count = 1;
+        w->r->strings[w->r->string_count++] = *t;
+        return status;
+    }
     if (e->slices) {
         status = add_slices(w, t);
     } else {
@@ -263,8 +272,9 @@ static ggx_status fill(walk *w)
     uint64_t filled = 0, unused = 0;
     r->tensors = r->host->alloc(r->host, w->tensors * sizeof *r->tensors); /* counts are below the file's bytes */
     r->pieces = r->host->alloc(r->host, w->pieces * sizeof *r->pieces);
+    r->strings = r->host->alloc(r->host, w->strings * sizeof *r->strings);
     w->parts = r->host->alloc(r->host, w->part_count * sizeof *w->parts);
-    if (!r->tensors || !r->pieces || !w->parts) return tf_no_memory(w->tensors, w->error);
+    if (!r->tensors || !r->pieces || !r->strings || !w->parts) return tf_no_memory(w->tensors, w->error);
     ggx_sstable_rewind(&w->table, w->error);
     (void)ggx_sstable_next(&w->table, w->error); /* the header */
     while (ggx_sstable_next(&w->table, w->error)) {
@@ -283,6 +293,16 @@ static ggx_status fill(walk *w)
     return w->table.status;
 }
 
+/* Now, as it is read, or never. */
+static ggx_status verify(tf_reader *r, tf_tensor *t, tf_piece *piece, ggx_error *error)
+{
+    if (!piece->size) return GGX_OK;
+    if (tf_verify_wanted(r, piece->size)) return tf_verify_piece(r, t->name, piece, error);
+    if (!r->verify) return GGX_OK;
+    t->access = GGX_ACCESS_READER;
+    return tf_verify_later(r, piece, error);
+}
+
 ggx_status tf_bundle_read(tf_reader *r, ggx_error *error)
 {
     walk w;
@@ -294,7 +314,6 @@ ggx_status tf_bundle_read(tf_reader *r, ggx_error *error)
     if (status == GGX_OK) status = fill(&w);
     for (uint64_t i = 0; status == GGX_OK && i < r->tensor_count; i++)
         for (uint64_t k = 0; status == GGX_OK && k < r->tensors[i].piece_count; k++)
-            if (r->tensors[i].pieces[k].size && tf_verify_wanted(r, r->tensors[i].pieces[k].size))
-                status = tf_verify_piece(r, r->tensors[i].name, &r->tensors[i].pieces[k], error);
+            status = verify(r, &r->tensors[i], &r->tensors[i].pieces[k], error);
     return status;
 }

@@ -78,13 +78,15 @@ static ggx_status index_tf(void *self, const ggx_sink *sink, ggx_error *error) G
     ggx_names names;
     ggx_names_init(&names, r->host);
     ggx_status status = tf_objects_push(r, sink, error);
+    for (uint64_t i = 0; status == GGX_OK && i < r->string_count; i++)
+        status = tf_strings_push(r, &r->strings[i], sink, error);
     for (uint64_t i = 0; status == GGX_OK && i < r->tensor_count; i++) {
         status = check_name(r, &r->tensors[i], &names, error);
         if (status == GGX_OK) status = push_tensor(r, i, sink, error);
     }
     if (status == GGX_OK && r->left_out) {
         char text[200];
-        snprintf(text, sizeof text, "%llu tensors hold strings or handles and are left out, the first is '%s'",
+        snprintf(text, sizeof text, "%llu tensors hold long strings or handles and are left out, the first is '%s'",
                  (unsigned long long)r->left_out, r->first_left_out);
         r->host->log(r->host, GGX_LOG_INFO, text);
     }
@@ -100,7 +102,9 @@ static ggx_status read_tf(void *self, uint64_t cookie, const ggx_box *box, void 
 
 static const ggx_option options[] = {
     {sizeof(ggx_option), GGX_OPTION_BOOL, "tf.verify",
-     "check the CRC of every tensor when opening (on), of none (off); by default of those up to 1 MiB, 32 MiB in all"},
+     "check the CRC of every tensor when opening (on), of none (off); by default of those up to 1 MiB, 32 MiB in all, "
+     "and of "
+     "the others as they are read"},
 };
 
 static const ggx_reader reader = {

@@ -9,11 +9,13 @@
 #include <ggx/reader.h>
 #include <ggx_sdk/protobuf.h>
 #include <ggx_sdk/sstable.h>
+#include <stdatomic.h>
 
 #define TF_MAX_NAME 65535u
-#define TF_MAX_SHARDS 100000u /* shard numbers have five digits */
-#define TF_MAX_SLICES 4096u   /* of one partitioned variable */
-#define TF_BIG_SLOT 64u       /* bytes of ".data-00000-of-00001" and the like, and more */
+#define TF_MAX_SHARDS 100000u     /* shard numbers have five digits */
+#define TF_MAX_SLICES 4096u       /* of one partitioned variable */
+#define TF_MAX_STRINGS (1u << 20) /* bytes of a string tensor that is handed on */
+#define TF_BIG_SLOT 64u           /* bytes of ".data-00000-of-00001" and the like, and more */
 
 /* How the typed fields of a TensorProto hold one unit. */
 #define TF_PACK_VARINT 0u
@@ -32,12 +34,19 @@ typedef struct tf_dtype {
     uint8_t pack;     /* TF_PACK_* */
 } tf_dtype;
 
+/* What has been read of a piece, whose CRC is compared when that is all. */
+typedef struct tf_check {
+    atomic_uint_fast64_t covered; /* bytes */
+    atomic_uint_fast32_t crc;     /* of them, each part moved to its place (ggx_crc32c_before) */
+} tf_check;
+
 /* A part of a tensor that lies somewhere by itself. */
 typedef struct tf_piece {
     uint64_t start[GGX_MAX_RANK], count[GGX_MAX_RANK];
     uint64_t offset, size; /* V2: of the bytes; V1: of the table's block; graph: of the TensorProto */
     uint32_t member;       /* V2, graph: of the source; V1: number of the table */
     uint32_t crc;          /* V2: masked */
+    tf_check *check;       /* V2: NULL when the CRC was compared at opening, or shall not be */
     uint32_t full;         /* V1: a bit for each axis that the slice names as a whole */
 } tf_piece;
 
@@ -87,6 +96,8 @@ typedef struct tf_reader {
     uint64_t graph, graph_end; /* where the GraphDef lies in `main` */
     uint64_t left_out;         /* tensors without numbers */
     char first_left_out[80];
+    tf_tensor *strings; /* V2: small string tensors, a piece each */
+    uint64_t string_count;
     tf_piece objects;                 /* where the object graph lies; size 0: none */
     tf_values values;                 /* what the last sequential read left */
     uint64_t reading;                 /* 1 + number of the piece that `values` is of */
@@ -138,9 +149,17 @@ ggx_status tf_slices_stream(tf_reader *r, const tf_tensor *t, const tf_piece *pi
 /* ---- objects.c: full names from the object graph, as key/values */
 ggx_status tf_objects_push(tf_reader *r, const ggx_sink *sink, ggx_error *error);
 
+/* ---- strings.c: a string tensor of a V2 checkpoint, as a key/value "tf.string.<name>" */
+ggx_status tf_strings_push(tf_reader *r, const tf_tensor *t, const ggx_sink *sink, ggx_error *error);
+
 /* ---- verify.c */
 /* Whether `size` bytes more are to be checked; counts them. */
 int tf_verify_wanted(tf_reader *r, uint64_t size);
+/* Lets a V2 piece be checked as it is read. */
+ggx_status tf_verify_later(tf_reader *r, tf_piece *piece, ggx_error *error);
+/* Counts `size` bytes of a V2 piece from its byte `at` on, as they lie in the file; compares the CRC when they were the last. */
+ggx_status tf_verify_part(tf_reader *r, ggx_str name, const tf_piece *piece, uint64_t at, const uint8_t *bytes,
+                          uint64_t size, ggx_error *error);
 /* Checks the CRC of a V2 piece. */
 ggx_status tf_verify_piece(tf_reader *r, ggx_str name, const tf_piece *piece, ggx_error *error);
 

@@ -1,7 +1,8 @@
-/* verify.c - which CRCs are checked when a checkpoint is opened, and the check of a V2 checkpoint's tensor.
+/* verify.c - which CRCs are checked, and when.
  *
- * The host reads most tensors itself, so only here can their CRC be compared. Reading all of them would make opening cost what
- * reading costs; so by default those are checked that are small, up to a sum. Option tf.verify says otherwise. */
+ * Reading all tensors would make opening cost what reading costs; so by default those are checked at opening that are small, up to a sum,
+ * and the host reads them itself. The others go through this reader, which adds up the CRC of the parts that are asked for, in any order and
+ * by any thread, and compares when all were there. Option tf.verify checks all at opening, or none. */
 #include "tf.h"
 
 #include <ggx_sdk/crc32c.h>
@@ -14,6 +15,22 @@ int tf_verify_wanted(tf_reader *r, uint64_t size)
     if (size > SMALL || size > r->verify_left) return 0;
     r->verify_left -= size;
     return 1;
+}
+
+ggx_status tf_verify_later(tf_reader *r, tf_piece *piece, ggx_error *error)
+{
+    piece->check = r->host->alloc(r->host, sizeof *piece->check);
+    return piece->check ? GGX_OK : tf_no_memory(r->tensor_count, error);
+}
+
+ggx_status tf_verify_part(tf_reader *r, ggx_str name, const tf_piece *piece, uint64_t at, const uint8_t *bytes,
+                          uint64_t size, ggx_error *error)
+{
+    tf_check *c = piece->check;
+    atomic_fetch_xor(&c->crc, ggx_crc32c_before(ggx_crc32c(0, bytes, size), piece->size - at - size));
+    if (atomic_fetch_add(&c->covered, size) + size != piece->size) return GGX_OK;
+    if (ggx_crc32c_mask((uint32_t)atomic_load(&c->crc)) == piece->crc) return GGX_OK;
+    return tf_verify_piece(r, name, piece, error); /* unless some bytes were read twice, and others not at all */
 }
 
 ggx_status tf_verify_piece(tf_reader *r, ggx_str name, const tf_piece *piece, ggx_error *error)
