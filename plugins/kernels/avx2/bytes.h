@@ -12,6 +12,15 @@ static inline __m256i narrow(__m256i a, __m256i b, __m256i c, __m256i d)
     return _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
+/* As ggx_i32_round, then clamped to 0 … highest. */
+static inline __m256i round_levels(__m256 x, int highest)
+{
+    __m256 sum = _mm256_add_ps(x, _mm256_set1_ps(12582912.0f));
+    __m256i v = _mm256_and_si256(_mm256_castps_si256(sum), _mm256_set1_epi32(0x007fffff));
+    v = _mm256_sub_epi32(v, _mm256_set1_epi32(0x00400000));
+    return _mm256_min_epi32(_mm256_max_epi32(v, _mm256_setzero_si256()), _mm256_set1_epi32(highest));
+}
+
 /* roundf: halves go away from zero. Adding the largest float below one half is what rounds so, also just below a half. */
 static inline __m256i round_away(__m256 t)
 {

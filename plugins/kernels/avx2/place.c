@@ -5,15 +5,6 @@
 #include "lattice.h"
 #include <float.h>
 
-/* As ggx_i32_round, then clamped. */
-static inline __m256i round_levels(__m256 x, int highest)
-{
-    __m256 sum = _mm256_add_ps(x, _mm256_set1_ps(12582912.0f));
-    __m256i v = _mm256_and_si256(_mm256_castps_si256(sum), _mm256_set1_epi32(0x007fffff));
-    v = _mm256_sub_epi32(v, _mm256_set1_epi32(0x00400000));
-    return _mm256_min_epi32(_mm256_max_epi32(v, _mm256_setzero_si256()), _mm256_set1_epi32(highest));
-}
-
 /* The number of the group among all groups of levels, as the lattice counts them. */
 static inline uint32_t number_group(__m256i levels, int dims)
 {

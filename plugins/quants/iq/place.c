@@ -1,4 +1,4 @@
-/* iq/place.c - a group of magnitudes to the grid, in portable C. See signed.h. */
+/* iq/place.c - magnitudes to the grid, for one scale after the other, in portable C. See signed.h. */
 #include "../common/block.h"
 #include "signed.h"
 #include <float.h>
@@ -28,4 +28,22 @@ int ggx_signed_place(const ggx_signed_work *s, int k, float inverse, float scale
     }
     memcpy(levels, best, (size_t)s->dims);
     return 0;
+}
+
+float ggx_signed_try(const ggx_signed_work *s, float scale, float divisor, uint8_t *levels, uint8_t *on_grid)
+{
+    float best = 0, highest = (float)(2 * s->type->grid->levels - 1);
+    for (int step = -s->type->reach; step <= s->type->reach; step++) {
+        uint8_t tried[32] = {0}, on[8];
+        float sum_xq, sum_q2, inverse = (highest + (float)step * s->type->step) / divisor;
+        for (int k = 0; k < s->groups; k++) on[k] = (uint8_t)ggx_signed_place(s, k, inverse, 1 / inverse, tried);
+        ggx_signed_sum(s, tried, &sum_xq, &sum_q2);
+        if (sum_q2 > 0 && sum_xq * sum_xq > best * sum_q2) {
+            scale = sum_xq / sum_q2;
+            best = scale * sum_xq;
+            memcpy(levels, tried, (size_t)s->type->sub);
+            memcpy(on_grid, on, (size_t)s->groups);
+        }
+    }
+    return scale;
 }

@@ -33,8 +33,7 @@ static void split_signs(search *s, const float *x, uint8_t *signs)
     }
 }
 
-/* The two sums of which the best scale for these levels is the quotient. */
-static void sum_levels(const search *s, const uint8_t *levels, float *sum_xq, float *sum_q2)
+void ggx_signed_sum(const ggx_signed_work *s, const uint8_t *levels, float *sum_xq, float *sum_q2)
 {
     float xq = 0, q2 = 0;
     for (int i = 0; i < s->type->sub; i++) {
@@ -46,25 +45,6 @@ static void sum_levels(const search *s, const uint8_t *levels, float *sum_xq, fl
     *sum_q2 = q2;
 }
 
-/* Tries the scales around highest/divisor; returns the best, with its levels and which groups were on the grid. */
-static float try_scales(search *s, float scale, float divisor, uint8_t *levels, uint8_t *on_grid)
-{
-    float best = 0, highest = (float)(2 * s->type->grid->levels - 1);
-    for (int step = -s->type->reach; step <= s->type->reach; step++) {
-        uint8_t tried[32] = {0}, on[8];
-        float sum_xq, sum_q2, inverse = (highest + (float)step * s->type->step) / divisor;
-        for (int k = 0; k < s->groups; k++) on[k] = (uint8_t)ggx_signed_place(s, k, inverse, 1 / inverse, tried);
-        sum_levels(s, tried, &sum_xq, &sum_q2);
-        if (sum_q2 > 0 && sum_xq * sum_xq > best * sum_q2) {
-            scale = sum_xq / sum_q2;
-            best = scale * sum_xq;
-            memcpy(levels, tried, (size_t)s->type->sub);
-            memcpy(on_grid, on, (size_t)s->groups);
-        }
-    }
-    return scale;
-}
-
 /* Groups once more to the grid, for the scale that won, and the scale for what came of it. */
 static float refit(search *s, float scale, uint8_t *levels, const uint8_t *on_grid)
 {
@@ -74,7 +54,7 @@ static float refit(search *s, float scale, uint8_t *levels, const uint8_t *on_gr
     if (!off || !(scale > 0)) return scale;
     for (int k = 0; k < s->groups; k++)
         if (s->type->refit != GGX_REFIT_OFF || !on_grid[k]) ggx_signed_place(s, k, 1 / scale, scale, levels);
-    sum_levels(s, levels, &sum_xq, &sum_q2);
+    ggx_signed_sum(s, levels, &sum_xq, &sum_q2);
     return sum_q2 > 0 ? sum_xq / sum_q2 : scale;
 }
 
@@ -110,7 +90,7 @@ void ggx_signed_search(const ggx_signed *type, ggx_lattice *lattice, const float
         if (divisor <= 0) return;
     }
     memset(on_grid, type->refit != GGX_REFIT_ANY, sizeof on_grid);
-    scale = try_scales(&s, scale, divisor, levels, on_grid);
+    scale = ggx_signed_try(&s, scale, divisor, levels, on_grid);
     scale = refit(&s, scale, levels, on_grid);
     if (scale < 0) { /* the scale is stored without a sign */
         scale = -scale;

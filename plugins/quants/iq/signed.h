@@ -39,8 +39,15 @@ typedef struct ggx_signed_work {
 } ggx_signed_work;
 
 /* Takes group k to the grid for a scale: its nearest levels if they are on the grid, else the near point that errs least. Returns
- * whether they were. Most of the time goes here: kernels bring their own. [pure but for the lattice's memory] */
+ * whether they were. Kernels bring their own. [pure but for the lattice's memory] */
 int ggx_signed_place(const ggx_signed_work *s, int k, float inverse, float scale, uint8_t *levels);
+
+/* Tries the scales around highest/divisor; returns the best, else `scale`. With it come its levels, and which groups were on the grid.
+ * Most of the time goes here: kernels bring their own. [pure but for the lattice's memory] */
+float ggx_signed_try(const ggx_signed_work *s, float scale, float divisor, uint8_t *levels, uint8_t *on_grid);
+
+/* The two sums of which the best scale for these levels is the quotient. [pure] */
+void ggx_signed_sum(const ggx_signed_work *s, const uint8_t *levels, float *sum_xq, float *sum_q2);
 
 /* x and weights have type->sub elements. [pure but for the lattice's memory] */
 void ggx_signed_search(const ggx_signed *type, ggx_lattice *lattice, const float *x, const float *weights,
