@@ -12,8 +12,9 @@ typedef struct code_lattice {
     uint32_t used; /* entries of `lists` */
     int32_t entries
         [GGX_LATTICE_POINTS]; /* of each group: index on the grid, -1 not known yet, else -2 - place of its list */
-    uint8_t columns[GGX_LATTICE_DIMS][POINTS_MAX]; /* levels of the grid's points, by element */
-    uint16_t lists[];                              /* of near points: their number, their codes */
+    uint8_t columns[GGX_LATTICE_DIMS / 2]
+                   [POINTS_MAX]; /* levels of the grid's points, by two elements or, of three bits, by one */
+    uint16_t lists[];            /* of near points: their number, their codes */
 } code_lattice;
 
 #endif

@@ -37,7 +37,8 @@ static inline void prepare_group(const ggx_signed_work *s, trials *t, int k, int
             __m256 x = _mm256_broadcast_ss(&s->x[k * dims + i]), root = _mm256_broadcast_ss(&s->roots[k * dims + i]);
             __m256 exact = _mm256_sub_ps(_mm256_mul_ps(inverse, x), _mm256_set1_ps(1));
             __m256i level = round_levels(_mm256_mul_ps(_mm256_set1_ps(0.5f), exact), levels - 1);
-            __m256i more = dims == 8 ? _mm256_add_epi32(number, _mm256_slli_epi32(number, 1)) : _mm256_slli_epi32(number, 3);
+            __m256i more =
+                dims == 8 ? _mm256_add_epi32(number, _mm256_slli_epi32(number, 1)) : _mm256_slli_epi32(number, 3);
             number = _mm256_add_epi32(more, level);
             code = _mm256_or_si256(code, _mm256_slli_epi32(level, i * bits));
             float *row = t->terms + ((i << bits) * ROW + 8 * v);
@@ -108,8 +109,7 @@ static inline void try_group(const ggx_signed_work *s, trials *t, int k, int cou
             near = lattice->lists + (-2 - entry);
         }
         __m256i code = _mm256_set1_epi32((int32_t)(t->nearest[at] | ON_GRID));
-        for (; at < end; at += 8)
-            store_bytes(codes + at, near ? pick_points(t->terms + at, near, dims) : code);
+        for (; at < end; at += 8) store_bytes(codes + at, near ? pick_points(t->terms + at, near, dims) : code);
     }
 }
 

@@ -1,12 +1,8 @@
 /* iq/iq1.c - less than two bits: eight elements of -1, 0, 1, shifted by an eighth, as a grid point: iq1_s, iq1_m. Layouts in
  * docs/formats/tensor-types.md; the algorithm is that of ggml's ggml-quants.c (MIT). */
+#include "iq1.h"
 #include "../common/block.h"
 #include "iq.h"
-#include "lattice.h"
-#include <float.h>
-
-#define SUB_S 32
-#define SUB_M 16
 
 typedef struct block_iq1_s {
     uint8_t d[2];   /* f16 scale */
@@ -23,90 +19,8 @@ typedef struct block_iq1_m {
 } block_iq1_m;
 GGX_STATIC_ASSERT(sizeof(block_iq1_m) == 56, "iq1_m: 56 bytes for 256 elements");
 
-/* What the levels 0, 1, 2 stand for, with the shift up and with the shift down. */
-static const float shifted[2][3] = {{-0.875f, 0.125f, 1.125f}, {-1.125f, -0.125f, 0.875f}};
-
-/* Elements' numbers in ascending order of their values; of equal ones in their own order. */
-static void sort_elements(const float *x, int n, uint8_t *order)
-{
-    for (int i = 0; i < n; i++) {
-        int at = i;
-        for (; at > 0 && x[order[at - 1]] > x[i]; at--) order[at] = order[at - 1];
-        order[at] = (uint8_t)i;
-    }
-}
-
-/* The split of sorted elements into those of level 0, 1 and 2 that errs least. */
-typedef struct split {
-    float scale, score;
-    int first, second; /* elements below `first` have level 0, below `second` level 1; -1: none was found */
-    int shift;         /* iq1_s: index of `shifted`; iq1_m: bit 1 is that of the first half, bit 0 that of the second */
-} split;
-
-static void offer(split *best, float xq, float q2, int first, int second, int shift)
-{
-    if (!(q2 > 0 && xq * xq > best->score * q2)) return;
-    best->scale = xq / q2;
-    best->score = best->scale * xq;
-    best->first = first;
-    best->second = second;
-    best->shift = shift;
-}
-
-static split split_s(const float *x, const float *weights, const uint8_t *order)
-{
-    float wx[SUB_S + 1] = {0}, w[SUB_S + 1] = {0}; /* sums of the elements below */
-    split best = {0, -FLT_MAX, -1, -1, 0};
-    for (int i = 0; i < SUB_S; i++) {
-        wx[i + 1] = wx[i] + weights[order[i]] * x[order[i]];
-        w[i + 1] = w[i] + weights[order[i]];
-    }
-    for (int a = 0; a <= SUB_S; a++)
-        for (int b = a; b <= SUB_S; b++)
-            for (int shift = 0; shift < 2; shift++) {
-                const float *v = shifted[shift];
-                float xq = wx[a] * v[0] + (wx[b] - wx[a]) * v[1] + (wx[SUB_S] - wx[b]) * v[2];
-                float q2 = w[a] * v[0] * v[0] + (w[b] - w[a]) * v[1] * v[1] + (w[SUB_S] - w[b]) * v[2] * v[2];
-                offer(&best, xq, q2, a, b, shift);
-            }
-    return best;
-}
-
-/* iq1_m's sums, of the elements of each half below: the values of neighbouring levels differ by one, so a split's sum is the total
- * times the highest value less what lies below its two borders. */
-static split split_m(const float *x, const float *weights, const uint8_t *order)
-{
-    float wx[2][SUB_M + 1] = {{0}}, w[2][SUB_M + 1] = {{0}}, step[2][2];
-    split best = {0, -FLT_MAX, -1, -1, 0};
-    for (int i = 0; i < SUB_M; i++) {
-        int half = order[i] / (SUB_M / 2);
-        wx[half][i + 1] = wx[half][i] + weights[order[i]] * x[order[i]];
-        w[half][i + 1] = w[half][i] + weights[order[i]];
-        wx[1 - half][i + 1] = wx[1 - half][i];
-        w[1 - half][i + 1] = w[1 - half][i];
-    }
-    for (int shift = 0; shift < 2; shift++) {
-        const float *v = shifted[shift];
-        step[shift][0] = v[0] * v[0] - v[1] * v[1];
-        step[shift][1] = v[1] * v[1] - v[2] * v[2];
-    }
-    for (int a = 0; a <= SUB_M; a++)
-        for (int b = a; b <= SUB_M; b++) {
-            float xq[2][2], q2[2][2]; /* of a half with a shift */
-            for (int half = 0; half < 2; half++)
-                for (int shift = 0; shift < 2; shift++) {
-                    float top = shifted[shift][2];
-                    xq[half][shift] = wx[half][SUB_M] * top - (wx[half][a] + wx[half][b]);
-                    q2[half][shift] =
-                        w[half][SUB_M] * top * top + w[half][a] * step[shift][0] + w[half][b] * step[shift][1];
-                }
-            for (int k = 0; k < 4; k++) offer(&best, xq[0][k / 2] + xq[1][k % 2], q2[0][k / 2] + q2[1][k % 2], a, b, k);
-        }
-    return best;
-}
-
 /* Levels of a split; a negative scale is turned, with levels and shifts (`turn` is their mask). */
-static void apply_split(split *best, const uint8_t *order, int n, int turn, uint8_t *levels)
+static void apply_split(ggx_iq1_split *best, const uint8_t *order, int n, int turn, uint8_t *levels)
 {
     for (int i = 0; i < n; i++) levels[order[i]] = i < best->first ? 0 : i < best->second ? 1 : 2;
     if (!(best->scale < 0)) return;
@@ -115,36 +29,11 @@ static void apply_split(split *best, const uint8_t *order, int n, int turn, uint
     for (int i = 0; i < n; i++) levels[i] = (uint8_t)(2 - levels[i]);
 }
 
-/* Grid index of eight levels, or of the near point that errs least; *off is set then. */
-static uint16_t place_group(ggx_lattice *lattice, const float *x, const float *weights, float scale,
-                            const float *values, uint8_t *levels, int *off)
-{
-    const uint16_t *near;
-    int32_t index = ggx_lattice_find(lattice, levels, &near);
-    if (index >= 0) return (uint16_t)index;
-    float least = FLT_MAX;
-    index = near[1]; /* when all errors are infinite or NaN */
-    *off = 1;
-    for (int n = 1; n <= near[0]; n++) {
-        const uint8_t *point = lattice->points[near[n]];
-        float error = 0;
-        for (int i = 0; i < 8; i++) {
-            float d = scale * values[point[i]] - x[i];
-            error += weights[i] * d * d;
-        }
-        if (error < least) {
-            least = error;
-            index = near[n];
-        }
-    }
-    return (uint16_t)index;
-}
-
 /* Which values group k of a sub-block has. */
 static const float *values_of(int shift, int groups, int k)
 {
-    if (groups == 4) return shifted[shift];
-    return shifted[k == 0 ? shift >> 1 : shift & 1];
+    if (groups == 4) return ggx_iq1_values[shift];
+    return ggx_iq1_values[k == 0 ? shift >> 1 : shift & 1];
 }
 
 /* One sub-block of n elements: indices, shift and scale; 0 when it counts as zero. */
@@ -158,16 +47,16 @@ static float search_sub(ggx_lattice *lattice, int n, float epsilon, const float 
     memset(index, 0, (size_t)groups * sizeof *index);
     *shift = 0;
     if (max < epsilon) return 0;
-    sort_elements(x, n, order);
-    split best = n == SUB_S ? split_s(x, weights, order) : split_m(x, weights, order);
+    ggx_iq1_sort(x, n, order);
+    ggx_iq1_split best = n == SUB_S ? ggx_iq1_split_s(x, weights, order) : ggx_iq1_split_m(x, weights, order);
     if (best.first < 0) return 0;
     apply_split(&best, order, n, n == SUB_S ? 1 : 3, levels);
     for (int k = 0; k < groups; k++)
-        index[k] = place_group(lattice, x + 8 * k, weights + 8 * k, best.scale, values_of(best.shift, groups, k),
-                               levels + 8 * k, &off);
+        index[k] = ggx_iq1_place(lattice, x + 8 * k, weights + 8 * k, best.scale, values_of(best.shift, groups, k),
+                                 levels + 8 * k, &off);
     float xq = 0, q2 = 0;
     for (int i = 0; off && i < n; i++) {
-        float w = weights[i], q = values_of(best.shift, groups, i / 8)[lattice->points[index[i / 8]][i % 8]];
+        float w = weights[i], q = values_of(best.shift, groups, i / 8)[levels[i]];
         xq += w * q * x[i];
         q2 += w * q * q;
     }
@@ -244,14 +133,15 @@ void ggx_dequantize_iq1_s(const void *in, float *out, uint64_t elems) GGX_NOEXCE
 }
 
 /* The scale that fits best, all else being decided. */
-static float refit_m(const ggx_lattice *lattice, const float *x, const float *weights, uint16_t index[][2],
-                     const int *shifts, const int32_t *codes, float d)
+static float refit_m(const float *x, const float *weights, uint16_t index[][2], const int *shifts, const int32_t *codes,
+                     float d)
 {
     float xq = 0, q2 = 0;
     for (int i = 0; i < SUPER; i++) {
         int s = i / SUB_M, k = i / 8 % 2;
         float w = weights[i];
-        float q = values_of(shifts[s], 2, k)[lattice->points[index[s][k]][i % 8]] * (float)(2 * codes[s] + 1);
+        int32_t level = ggx_grid_level(&ggx_grid_iq1, index[s][k], (uint32_t)i % 8);
+        float q = values_of(shifts[s], 2, k)[level] * (float)(2 * codes[s] + 1);
         xq += w * q * x[i];
         q2 += w * q * q;
     }
@@ -296,7 +186,7 @@ void ggx_quantize_iq1_m(const float *in, void *out, uint64_t rows, uint64_t cols
             codes[s] = code_scale(1 / d, scales[s]);
             to->qh[s] = (uint8_t)(to->qh[s] | (shifts[s] & 2) << 2 | (shifts[s] & 1) << 7);
         }
-        d = refit_m(lattice, x, weights, index, shifts, codes, d);
+        d = refit_m(x, weights, index, shifts, codes, d);
         pack_m(to, d * 1.1125f, codes); /* the reference's correction, found by trial */
     }
 }
