@@ -4,7 +4,7 @@
 #include "lattice.h"
 #include "points.h"
 
-#define ROOM(n) ((n) + 1 + 8) /* sums below each border, and what is read beyond the last one */
+#define ROOM(n) ((n) + 8) /* sums below each of n + 1 borders, and what is read beyond the last one */
 
 static void sort_by_insertion(const float *x, int n, uint8_t *order)
 {
@@ -108,13 +108,23 @@ typedef struct sums_m {
 
 static void make_sums_m(sums_m *s, const float *x, const float *weights, const uint8_t *order)
 {
-    memset(s, 0, sizeof *s);
-    for (int i = 0; i < SUB_M; i++) {
-        int half = order[i] / (SUB_M / 2);
-        s->wx[half][i + 1] = s->wx[half][i] + weights[order[i]] * x[order[i]];
-        s->w[half][i + 1] = s->w[half][i] + weights[order[i]];
-        s->wx[1 - half][i + 1] = s->wx[1 - half][i];
-        s->w[1 - half][i + 1] = s->w[1 - half][i];
+    __m128 sums[SUB_M + 4], sum = _mm_setzero_ps(); /* wx of both halves, w of both */
+    const __m128i halves = _mm_setr_epi32(0, 1, 0, 1);
+    for (int i = 0; i <= SUB_M; i++) {
+        sums[i] = sum;
+        if (i == SUB_M) break;
+        const int at = order[i];
+        __m128 w = _mm_broadcast_ss(weights + at), wx = _mm_mul_ps(w, _mm_broadcast_ss(x + at));
+        __m128 mine = _mm_castsi128_ps(_mm_cmpeq_epi32(halves, _mm_set1_epi32(at / (SUB_M / 2))));
+        sum = _mm_add_ps(sum, _mm_and_ps(mine, _mm_shuffle_ps(wx, w, 0)));
+    }
+    sums[SUB_M + 1] = sums[SUB_M + 2] = sums[SUB_M + 3] = sum;
+    for (int i = 0; i <= SUB_M; i += 4) {
+        _MM_TRANSPOSE4_PS(sums[i], sums[i + 1], sums[i + 2], sums[i + 3]);
+        _mm_storeu_ps(s->wx[0] + i, sums[i]);
+        _mm_storeu_ps(s->wx[1] + i, sums[i + 1]);
+        _mm_storeu_ps(s->w[0] + i, sums[i + 2]);
+        _mm_storeu_ps(s->w[1] + i, sums[i + 3]);
     }
     for (int half = 0; half < 2; half++) {
         close_sums(s->wx[half], SUB_M);
@@ -203,53 +213,77 @@ static void enter(contest *c, float xq, float q2, int first, int second, int shi
         c->lost = score;
 }
 
+/* The same sums in another order, with which a split costs a few operations: enough to see that it is far from the bar. Neighbouring values
+ * differ by one, so xq is a total less wx[first] and wx[second]; q2 is a total and what lies below either border. The rounding differs: of
+ * a split near the maximum by less than SLACK, since the one that parts the signs has an xq near the sum of magnitudes, and so any near
+ * the maximum has a tenth of it. */
+#define SLACK 1e-4f
+
+typedef struct split_screen {
+    float wx[ROOM(SUB_S)];
+    float below[2][4][ROOM(
+        SUB_S)]; /* of the first and the second border, for each shift: what lies below adds to q2, the total included */
+    float total[4]; /* of xq */
+} split_screen;
+
+static inline void load_screen(const split_screen *s, int a, int b, __m256 *xq, __m256 *q2, int shifts)
+{
+    __m256 below = _mm256_add_ps(_mm256_set1_ps(s->wx[a]), _mm256_loadu_ps(s->wx + b));
+    for (int k = 0; k < shifts; k++) {
+        xq[k] = _mm256_sub_ps(_mm256_set1_ps(s->total[k]), below);
+        q2[k] = _mm256_add_ps(_mm256_set1_ps(s->below[0][k][a]), _mm256_loadu_ps(s->below[1][k] + b));
+    }
+}
+
 /* A score that some split has, from a few rows: near the maximum, so that few splits pass the bar. */
-static inline float find_bar(const void *sums, split_fn *sum, int n, int shifts)
+static inline float find_bar(const split_screen *s, int n, int shifts)
 {
     __m256 most = _mm256_setzero_ps();
     for (int a = n / 4; a <= n * 3 / 8; a += n / 8)
         for (int b = a; b <= n; b += 8) {
             __m256 xq[4], q2[4];
-            sum(sums, a, b, xq, q2);
+            load_screen(s, a, b, xq, q2, shifts);
             for (int k = 0; k < shifts; k++)
                 most = _mm256_max_ps(_mm256_div_ps(_mm256_mul_ps(xq[k], xq[k]), q2[k]), most);
         }
     float each[8], bar = 0;
     _mm256_storeu_ps(each, most);
     for (int i = 0; i < 8; i++) bar = each[i] > bar ? each[i] : bar;
-    return bar * NEAR;
+    return bar * (1 - SLACK);
 }
 
-/* All splits that reach the bar as it rises. *least is the smallest sum of squares. */
-static inline void hold_contest(contest *c, const void *sums, split_fn *sum, int n, int shifts, float *least)
+/* Those of eight splits that reach the bar, by the sums as they are defined. */
+static inline void enter_passing(contest *c, const void *sums, split_fn *sum, int a, int b, int shifts)
 {
-    __m256 smallest = _mm256_set1_ps(FLT_MAX);
+    __m256 xq[4], q2[4], bar = _mm256_set1_ps(c->bar);
+    sum(sums, a, b, xq, q2);
+    for (int k = 0; k < shifts; k++) {
+        float each_xq[8], each_q2[8];
+        __m256 passes = _mm256_cmp_ps(_mm256_mul_ps(xq[k], xq[k]), _mm256_mul_ps(bar, q2[k]), _CMP_GE_OQ);
+        uint32_t bits = (uint32_t)_mm256_movemask_ps(passes);
+        if (!bits) continue;
+        _mm256_storeu_ps(each_xq, xq[k]);
+        _mm256_storeu_ps(each_q2, q2[k]);
+        for (; bits; bits &= bits - 1) {
+            int at = __builtin_ctz(bits);
+            enter(c, each_xq[at], each_q2[at], a, b + at, k);
+        }
+    }
+}
+
+/* All splits that reach the bar as it rises. */
+static inline void hold_contest(contest *c, const split_screen *s, const void *sums, split_fn *sum, int n, int shifts)
+{
     for (int a = 0; a <= n; a++)
         for (int b = a; b <= n; b += 8) {
-            __m256 xq[4], q2[4], bar = _mm256_set1_ps(c->bar);
-            uint32_t pass[4], any = 0;
-            sum(sums, a, b, xq, q2);
+            __m256 xq[4], q2[4], bar = _mm256_set1_ps(c->bar * (1 - SLACK)), any = _mm256_setzero_ps();
+            load_screen(s, a, b, xq, q2, shifts);
             for (int k = 0; k < shifts; k++) {
-                smallest = _mm256_min_ps(q2[k], smallest);
-                __m256 passes = _mm256_cmp_ps(_mm256_mul_ps(xq[k], xq[k]), _mm256_mul_ps(bar, q2[k]), _CMP_GE_OQ);
-                any |= pass[k] = (uint32_t)_mm256_movemask_ps(passes);
+                __m256 square = _mm256_mul_ps(xq[k], xq[k]);
+                any = _mm256_or_ps(any, _mm256_cmp_ps(square, _mm256_mul_ps(bar, q2[k]), _CMP_GE_OQ));
             }
-            if (!any) continue;
-            for (int k = 0; k < shifts; k++) {
-                float each_xq[8], each_q2[8];
-                if (!pass[k]) continue;
-                _mm256_storeu_ps(each_xq, xq[k]);
-                _mm256_storeu_ps(each_q2, q2[k]);
-                for (uint32_t bits = pass[k]; bits; bits &= bits - 1) {
-                    int at = __builtin_ctz(bits);
-                    enter(c, each_xq[at], each_q2[at], a, b + at, k);
-                }
-            }
+            if (_mm256_movemask_ps(any)) enter_passing(c, sums, sum, a, b, shifts);
         }
-    float each[8];
-    _mm256_storeu_ps(each, smallest);
-    *least = each[0];
-    for (int i = 1; i < 8; i++) *least = each[i] < *least ? each[i] : *least;
 }
 
 static int comes_before(const struct finalist *f, const struct finalist *g)
@@ -278,36 +312,70 @@ static int settle(contest *c, ggx_iq1_split *best)
     return 1;
 }
 
-static inline ggx_iq1_split search_splits(const void *sums, split_fn *sum, int n, int shifts, float total)
+static inline ggx_iq1_split search_splits(const split_screen *screen, const void *sums, split_fn *sum, int n,
+                                          int shifts, float total)
 {
+    ggx_iq1_split best = {0, -FLT_MAX, -1, -1, 0};
     contest c;
-    float least;
     c.count = 0;
     c.lost = 0;
-    c.bar = find_bar(sums, sum, n, shifts);
-    /* far from both ends of the range, where rounding is relative, and with what the search will make of it */
-    int sound = total > 0 && c.bar * total < 1e30f && c.bar > 1e-20f;
+    c.bar = find_bar(screen, n, shifts);
+    /* Far from both ends of the range, where rounding is relative. No sum of squares is less than a 64th of the weights. */
+    int sound = total > 1e-18f && total < 1e18f && c.bar < 1e18f && c.bar > 1e-18f;
     if (sound) {
-        hold_contest(&c, sums, sum, n, shifts, &least);
-        sound = least > 1e-20f && c.bar * least > 1e-30f && c.bar * total < 1e30f && c.lost < c.bar;
+        hold_contest(&c, screen, sums, sum, n, shifts);
+        sound = c.bar < 1e18f && c.lost < c.bar && c.count > 0;
     }
-    ggx_iq1_split best = {0, -FLT_MAX, -1, -1, 0};
     if (!sound || !settle(&c, &best)) return search_in_order(sums, sum, n, shifts);
     return best;
+}
+
+/* The sum of the weights; NaN when one is negative or none. */
+static float sum_weights(const float *weights, int n)
+{
+    float sum = 0;
+    int sound = 1;
+    for (int i = 0; i < n; i++) {
+        sum += weights[i];
+        sound &= weights[i] >= 0;
+    }
+    return sound ? sum : ggx_f32_make(GGX_F32_NAN_BITS);
 }
 
 ggx_iq1_split ggx_iq1_split_s(const float *x, const float *weights, const uint8_t *order)
 {
     sums_s s;
+    split_screen screen;
     make_sums_s(&s, x, weights, order);
-    return search_splits(&s, split_s, SUB_S, 2, s.w[SUB_S]);
+    memcpy(screen.wx, s.wx, sizeof screen.wx);
+    for (int shift = 0; shift < 2; shift++) {
+        const float *v = ggx_iq1_values[shift];
+        float first = v[0] * v[0] - v[1] * v[1], second = v[1] * v[1] - v[2] * v[2], all = s.w[SUB_S] * v[2] * v[2];
+        screen.total[shift] = s.wx[SUB_S] * v[2];
+        for (int b = 0; b < ROOM(SUB_S); b++) {
+            screen.below[0][shift][b] = all + s.w[b] * first;
+            screen.below[1][shift][b] = s.w[b] * second;
+        }
+    }
+    return search_splits(&screen, &s, split_s, SUB_S, 2, sum_weights(weights, SUB_S));
 }
 
 ggx_iq1_split ggx_iq1_split_m(const float *x, const float *weights, const uint8_t *order)
 {
     sums_m s;
+    split_screen screen;
     make_sums_m(&s, x, weights, order);
-    return search_splits(&s, split_m, SUB_M, 4, s.w[0][SUB_M] + s.w[1][SUB_M]);
+    for (int b = 0; b < ROOM(SUB_M); b++) screen.wx[b] = s.wx[0][b] + s.wx[1][b];
+    for (int k = 0; k < 4; k++) {
+        const int up = k / 2, down = k % 2; /* the shifts of both halves */
+        const float all = s.squares[0][up] + s.squares[1][down];
+        screen.total[k] = s.top[0][up] + s.top[1][down];
+        for (int b = 0; b < ROOM(SUB_M); b++) {
+            screen.below[0][k][b] = all + (s.w[0][b] * s.first[up] + s.w[1][b] * s.first[down]);
+            screen.below[1][k][b] = s.second[0][up][b] + s.second[1][down][b];
+        }
+    }
+    return search_splits(&screen, &s, split_m, SUB_M, 4, sum_weights(weights, SUB_M));
 }
 
 /* --- groups ----------------------------------------------------------------------------------------------------------------------- */
