@@ -26,6 +26,10 @@ ggx_status ggx_convert(ggx_flow *flow, ggx_registry *registry, const ggx_convers
     return status;
 }
 
+/* What a recipe that is named says of how its files are read; the user's own word goes before it. */
+static ggx_status recipe_settings(ggx_flow *flow, const ggx_conversion *wanted, ggx_setting **settings, uint32_t *known,
+                                  ggx_error *error);
+
 ggx_status ggx_flow_open(ggx_flow *flow, ggx_registry *registry, const ggx_conversion *wanted, const ggx_run *run,
                          ggx_error *error)
 {
@@ -34,10 +38,14 @@ ggx_status ggx_flow_open(ggx_flow *flow, ggx_registry *registry, const ggx_conve
     flow->run = run;
     flow->recipe = "none";
     ggx_arena_init(&flow->arena, RECIPE_MEMORY);
+    ggx_setting *settings = wanted->settings;
+    uint32_t known = 0;
     ggx_status status = ggx_source_open(wanted->input, &flow->source, error);
+    if (status == GGX_OK) status = recipe_settings(flow, wanted, &settings, &known, error);
     if (status == GGX_OK)
-        status = ggx_checkpoint_open(&flow->checkpoint, registry, flow->source, wanted->reader, wanted->settings,
-                                     wanted->setting_count, run, error);
+        status = ggx_checkpoint_open(&flow->checkpoint, registry, flow->source, wanted->reader, settings,
+                                     known + wanted->setting_count, run, error);
+    for (uint32_t i = 0; known && i < wanted->setting_count; i++) wanted->settings[i].used |= settings[known + i].used;
     flow->has_checkpoint = status == GGX_OK;
     flow->model = &flow->checkpoint;
     return status;
@@ -216,6 +224,26 @@ static ggx_status apply_backwards(ggx_flow *flow, const ggx_recipe *recipe, cons
         ggx_str line = ggx_arena_format(&flow->arena, "not restored: %s", flow->result.lost[i]);
         if (line.data) flow->run->log(flow->run->context, GGX_LOG_WARNING, line.data);
     }
+    return GGX_OK;
+}
+
+static ggx_status recipe_settings(ggx_flow *flow, const ggx_conversion *wanted, ggx_setting **settings, uint32_t *known,
+                                  ggx_error *error)
+{
+    ggx_recipe *recipe;
+    ggx_setting given = {0};
+    if (!wanted->recipe || !strcmp(wanted->recipe, "none")) return GGX_OK;
+    const char *data = ggx_data_directory(&flow->arena);
+    ggx_str directory = ggx_arena_format(&flow->arena, "%s/recipes", data ? data : "");
+    if (!data || !directory.data) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    ggx_status status = ggx_recipe_choose(&flow->arena, directory.data, wanted->recipe, NULL, &recipe, error);
+    if (status != GGX_OK) return status;
+    while (ggx_recipe_option(recipe, *known, &given.name, &given.value)) ++*known;
+    ggx_setting *all = ggx_arena_array(&flow->arena, *known + (uint64_t)wanted->setting_count, sizeof *all);
+    if (!all) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    for (uint32_t i = 0; i < *known; i++) ggx_recipe_option(recipe, i, &all[i].name, &all[i].value);
+    if (wanted->setting_count) memcpy(all + *known, wanted->settings, wanted->setting_count * sizeof *all);
+    *settings = all;
     return GGX_OK;
 }
 

@@ -149,6 +149,7 @@ ggx_status ggx_recipe_extend(ggx_arena *arena, struct ggx_recipe *recipe, const 
     if (!recipe->when) recipe->when = base->when;
     if (!*recipe->about) recipe->about = base->about;
     if (!recipe->prefixes) recipe->prefixes = base->prefixes;
+    if (!recipe->options) recipe->options = base->options;
     if (!recipe->config) recipe->config = base->config;
     if (!recipe->specificity) recipe->specificity = base->specificity;
     ggx_status status = ggx_extend_values(arena, recipe, base, error);

@@ -166,6 +166,7 @@ struct ggx_recipe {
     ggx_origin extends_origin;
     const char *extends;
     const ggx_json *prefixes; /* list of strings, or NULL */
+    const ggx_json *options;  /* name → string, or NULL */
     ggx_str *without;
     ggx_origin *without_origin;
     uint32_t without_count;

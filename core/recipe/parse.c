@@ -120,6 +120,16 @@ static ggx_status parse_prefixes(const ggx_recipe_parser *parser, const ggx_json
     return status;
 }
 
+static ggx_status parse_options(const ggx_recipe_parser *parser, const ggx_json *json, struct ggx_recipe *recipe)
+{
+    if (!json) return GGX_OK;
+    ggx_status status = ggx_parser_kind(parser, json, GGX_JSON_OBJECT, "'options'");
+    for (const ggx_json *at = status == GGX_OK ? json->first : NULL; at && status == GGX_OK; at = at->next)
+        status = ggx_parser_kind(parser, at, GGX_JSON_STRING, "an option");
+    recipe->options = json;
+    return status;
+}
+
 static ggx_status parse_top(const ggx_recipe_parser *parser, const ggx_json *root, struct ggx_recipe *recipe)
 {
     ggx_status status = ggx_parser_words(parser, root, ggx_recipe_words, "a recipe");
@@ -141,6 +151,7 @@ static ggx_status parse_top(const ggx_recipe_parser *parser, const ggx_json *roo
     if (status == GGX_OK) status = parse_backwards(parser, ggx_json_get(root, "backwards"), recipe);
     if (status == GGX_OK) status = parse_require(parser, ggx_json_get(root, "require"), recipe);
     if (status == GGX_OK) status = parse_prefixes(parser, ggx_json_get(root, "prefixes"), recipe);
+    if (status == GGX_OK) status = parse_options(parser, ggx_json_get(root, "options"), recipe);
     if (status == GGX_OK) status = parse_without(parser, ggx_json_get(root, "without"), recipe);
     if (status == GGX_OK) status = ggx_parse_rules(parser, ggx_json_get(root, "tensors"), recipe);
     return status == GGX_OK ? ggx_parse_outputs(parser, ggx_json_get(root, "outputs"), recipe) : status;
@@ -253,6 +264,14 @@ ggx_status ggx_recipe_load(ggx_arena *arena, const char *path, const char *searc
     ggx_str text;
     ggx_status status = ggx_recipe_text(arena, path, &text, error);
     return status == GGX_OK ? parse_checked(arena, text, path, search, out, error) : status;
+}
+
+int ggx_recipe_option(const ggx_recipe *recipe, uint32_t index, const char **name, const char **value)
+{
+    const ggx_json *at = recipe->options ? recipe->options->first : NULL;
+    for (; at && index; at = at->next) index--;
+    if (at) *name = at->key.data, *value = at->text.data;
+    return at != NULL;
 }
 
 int ggx_recipe_rule(const ggx_recipe *recipe, uint32_t index, uint32_t *line, ggx_str *key, const char **one_way)

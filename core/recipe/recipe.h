@@ -83,6 +83,9 @@ const char *ggx_recipe_path(const ggx_recipe *recipe);
 const char *ggx_recipe_about(const ggx_recipe *recipe);
 const char *ggx_recipe_writer(const ggx_recipe *recipe, uint32_t index);
 
+/* Option number `index` that its files are read with: a name and a value. 0 when there is no such one. */
+int ggx_recipe_option(const ggx_recipe *recipe, uint32_t index, const char **name, const char **value);
+
 /* How well the recipe's "when" fits: 0 does not apply, else its specificity (1..100). Errors only when the recipe itself is at fault. */
 ggx_status ggx_recipe_match(const ggx_recipe *recipe, const ggx_recipe_env *env, int32_t *score, ggx_error *error);
 
@@ -107,7 +110,7 @@ ggx_status ggx_recipe_backwards(ggx_arena *arena, const ggx_recipe *recipe, cons
 int ggx_recipe_rule(const ggx_recipe *recipe, uint32_t index, uint32_t *line, ggx_str *key, const char **one_way);
 
 /* Finds a recipe by id or path, or by matching when `name` is NULL: the best score of all *.json in `directory`; none: *out = NULL.
- * A tie is GGX_E_UNSUPPORTED and names the candidates. */
+ * A tie is GGX_E_UNSUPPORTED and names the candidates. `env` may be NULL when `name` is not. */
 ggx_status ggx_recipe_choose(ggx_arena *arena, const char *directory, const char *name, const ggx_recipe_env *env,
                              ggx_recipe **out, ggx_error *error);
 /* The one recipe in `directory` that made the file and leads back from it, or NULL. */

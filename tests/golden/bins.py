@@ -83,7 +83,7 @@ def straddles(plain, output):
 def quantized(case, way, output, source, plain, scratch):
     kind, via = TYPES[output["ftype"]], "f32" if "f32" in output["name"] else "f16"
     one_step = ["--type", kind, "--via", via] + (["--recipe", way["recipe"]] if way["recipe"] else [])
-    two_steps = ["--type", kind, "-O", "ggml.header=" + way["header"]]
+    two_steps = ["--type", kind, "--recipe", way["bin"]]
     if straddles(plain, output):
         for model, words in ((source, one_step), (plain[via], two_steps)):
             target = os.path.join(scratch, "refused.bin")

@@ -138,8 +138,8 @@ static ggx_status open_ggml(void *self, const ggx_host *host, const ggx_source *
     const ggx_option_value *fields = ggx_option_find(options, "ggml.header");
     if (!fields)
         return ggx_fail(error, GGX_E_USAGE,
-                        "a .bin does not say what its header holds; give -O ggml.header=FIELDS "
-                        "(docs/formats/ggml.md lists those of known programs)");
+                        "a .bin does not say what its header holds; name a recipe that knows, or give -O "
+                        "ggml.header=FIELDS (docs/formats/ggml.md lists those of known programs)");
     status = ggml_header_read(&r->header, host, fields->text, &c, error);
     if (status != GGX_OK) return status;
     r->records = c.at;
