@@ -1,4 +1,4 @@
-/* tests/fuzz/recipes.c - any bytes as a recipe: parsed, matched and applied to a small checkpoint. What comes out must be sound: names
+/* tests/fuzz/recipes.c - any bytes as a recipe: parsed, matched, applied to a small checkpoint and run backwards on it. What comes out must be sound: names
  * there are, views within their tensors' ranks, fields of known types. The first byte chooses between a recipe and a bare expression. */
 #define FAKE_FAIL(...) abort()
 #include "../recipe/fake.h"
@@ -60,6 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check(&result);
         else
             demand(error.status != GGX_OK && error.text[0]);
+        if (ggx_recipe_backwards(&arena, recipe, &env, &result, &error) == GGX_OK) check(&result);
     } else {
         demand(error.status != GGX_OK && error.text[0]);
     }
