@@ -1,0 +1,47 @@
+/* core/hash/hash.h - digests of bytes that arrive piece by piece.
+ *
+ * This room computes digests, checks signatures, and reads and writes the lists of digests that are called manifests here. Input comes
+ * through core/source. The state of a hash is plain bytes: it may be copied, and that of SHA-256 may be stored and taken up by
+ * another process, so that a stream that broke off need not be hashed again from its beginning. */
+#ifndef GGX_CORE_HASH_H
+#define GGX_CORE_HASH_H
+
+#include <ggx/base.h>
+
+#define GGX_HASH_SHA256 0u
+#define GGX_HASH_BLAKE2B 1u /* of 512 bits, without a key: what b2sum prints and what signatures are made of */
+#define GGX_HASH_SHA1 2u    /* only because git names files by it: it no longer withstands an enemy */
+#define GGX_HASH_CRC32C 3u  /* against accidents only */
+#define GGX_HASH_KINDS 4u
+
+#define GGX_HASH_MAX 64          /* bytes of the longest digest */
+#define GGX_HASH_TEXT 130        /* bytes of its text with a NUL */
+#define GGX_HASH_STATE_BYTES 112 /* of a stored state */
+
+typedef struct ggx_hash {
+    uint32_t kind;
+    uint32_t crc;
+    uint64_t size; /* bytes so far */
+    _Alignas(64) uint8_t state[384];
+} ggx_hash;
+
+const char *ggx_hash_name(uint32_t kind);               /* "sha256" … */
+uint32_t ggx_hash_size(uint32_t kind);                  /* bytes of a digest */
+int ggx_hash_kind_of(const char *name, uint32_t *kind); /* 0: there is none of that name */
+
+void ggx_hash_begin(ggx_hash *hash, uint32_t kind);
+/* A SHA-1 that begins with git's header for a file of `size` bytes: "blob SIZE" and a NUL. */
+void ggx_hash_begin_blob(ggx_hash *hash, uint64_t size);
+void ggx_hash_update(ggx_hash *hash, const void *data, uint64_t size);
+/* Gives the digest's size. The hash must begin anew before it is used again. */
+uint32_t ggx_hash_end(ggx_hash *hash, uint8_t out[GGX_HASH_MAX]);
+
+/* The state of a SHA-256 under way, in a form that any machine reads. load gives 0 for bytes that are no such state. */
+void ggx_hash_store(const ggx_hash *hash, uint8_t out[GGX_HASH_STATE_BYTES]);
+int ggx_hash_load(ggx_hash *hash, const uint8_t in[GGX_HASH_STATE_BYTES]);
+
+/* Lower-case hexadecimal, NUL-terminated; and back from either case: 0 unless it is exactly `size` bytes. */
+void ggx_hash_text(const uint8_t *digest, uint32_t size, char out[GGX_HASH_TEXT]);
+int ggx_hash_parse(ggx_str text, uint8_t *digest, uint32_t size);
+
+#endif
