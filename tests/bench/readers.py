@@ -1,10 +1,10 @@
 """Measures how fast each format is read, and prints the section "Readers" of docs/performance.md. Run by hand on a quiet machine:
 
-    python3 tests/bench/readers.py [--ggx build/release/bin/ggx] [--folder build/bench] [--mib 512] [--runs 5]
+    python3 tests/bench/readers.py [--bin build/release/bin] [--folder build/bench] [--mib 512] [--runs 5]
 
-Formats whose tensors lie in the file as they are: a copy of all tensors by ggx against `cat` of the same file, both from the page cache
-into a new file and with one fsync, in turn. Deflated ones: against zlib unpacking the same streams and writing them. CPU time as well as wall time, for on a busy
-machine only the former means much. Needs numpy, safetensors and h5py."""
+Reading alone: bench_read (read.c), which reads every tensor through the host into a buffer and drops it, against `cat FILE >/dev/null`; of deflated formats against zlib
+unpacking the same streams. Copying: ggx, which copies all tensors to a new file, against `cat` into another (whose bytes the kernel copies by itself) or zlib and a write, both with one fsync. One
+thread, from the page cache, in turn. CPU time as well as wall time, for on a busy machine only the former means much. Needs numpy, safetensors and h5py."""
 import argparse
 import os
 import pathlib
@@ -43,12 +43,40 @@ def make_archive(path, arrays, method):
             file.writestr(f"m/data/{name}", array.tobytes())
 
 
+def multiply(a, b):
+    """Of polynomials modulo the CRC-32C's."""
+    product = 0
+    for bit in range(31, -1, -1):
+        if a >> bit & 1:
+            product ^= b
+        b = b >> 1 ^ (0x82F63B78 if b & 1 else 0)
+    return product
+
+
+def masked(array):
+    """The CRC as TensorFlow stores it: of all rows at once, a byte of each at a time, which are then put together."""
+    table = np.array([int(make_tf.crc32c(bytes([n]))) for n in range(256)], np.uint32)
+    table ^= table[0]
+    rows = array.reshape(array.shape[0], -1).view(np.uint8)
+    crcs = np.full(rows.shape[0], 0xFFFFFFFF, np.uint32)
+    for column in rows.T.copy():
+        crcs = crcs >> 8 ^ table[(crcs ^ column) & 255]
+    power = 1 << 30  # x
+    for _ in range(3 + (rows.shape[1]).bit_length() - 1):  # of 8 bits times a row's bytes, a power of two
+        power = multiply(power, power)
+    assert rows.shape[1] & rows.shape[1] - 1 == 0
+    whole = 0
+    for crc in crcs ^ 0xFFFFFFFF:
+        whole = multiply(power, whole) ^ int(crc)
+    return ((whole >> 15 | whole << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
 def make_bundle(path, arrays):
     rows, at = [(b"", make_tf.number(1, 1) + make_tf.text(3, make_tf.number(1, 1)))], 0
     with open(str(path)[:-6] + ".data-00000-of-00001", "wb") as file:
         for name, array in arrays.items():
             rows.append((name.encode(), make_tf.number(1, 1) + make_tf.text(2, make_tf.shape(*array.shape)) + make_tf.number(4, at) +
-                         make_tf.number(5, array.nbytes) + make_tf.fixed32(6, 1)))
+                         make_tf.number(5, array.nbytes) + make_tf.fixed32(6, masked(array))))
             file.write(array.tobytes())
             at += array.nbytes
     path.write_bytes(make_tf.table(rows))
@@ -60,7 +88,7 @@ def make_h5(path, arrays, **how):
             file.create_dataset(name, data=array, **how)
 
 
-def make_files(folder, arrays):
+def make_files(folder, arrays, only):
     """(what, file that ggx is given, file that the yardstick reads, yardstick)"""
     chunks = {"chunks": (256, 1024), "compression": "gzip", "compression_opts": 1}
     made = [("safetensors", "m.safetensors", lambda p: safetensors.numpy.save_file(arrays, p), cat),
@@ -68,10 +96,12 @@ def make_files(folder, arrays):
             ("tf, bundle", "m.index", lambda p: make_bundle(p, arrays), cat),
             ("npz, stored", "m.npz", lambda p: np.savez(p, **arrays), cat),
             ("hf-h5, contiguous", "m.h5", lambda p: make_h5(p, arrays), cat),
-            ("pth, deflated", "z.pt", lambda p: make_archive(p, arrays, zipfile.ZIP_DEFLATED), inflate_zip),
-            ("npz, deflated", "z.npz", lambda p: np.savez_compressed(p, **arrays), inflate_zip),
-            ("hf-h5, deflated chunks", "z.h5", lambda p: make_h5(p, arrays, **chunks), inflate_h5)]
+            ("pth, deflated", "z.pt", lambda p: make_archive(p, arrays, zipfile.ZIP_DEFLATED), inflated_zip),
+            ("npz, deflated", "z.npz", lambda p: np.savez_compressed(p, **arrays), inflated_zip),
+            ("hf-h5, deflated chunks", "z.h5", lambda p: make_h5(p, arrays, **chunks), inflated_h5)]
     for what, name, make, yardstick in made:
+        if not what.startswith(only):
+            continue
         path = folder / name
         make(path)
         yield what, path, pathlib.Path(str(path)[:-6] + ".data-00000-of-00001") if name.endswith(".index") else path, yardstick
@@ -82,26 +112,31 @@ def cat(source, out):
         subprocess.run(["cat", source], stdout=file, check=True)
 
 
-def inflate_zip(source, out):
+def inflated_zip(source):
     """zlib on each entry's stream at once, from memory; Python's part is the call."""
     data = source.read_bytes()
-    with zipfile.ZipFile(source) as archive, open(out, "wb") as file:
+    with zipfile.ZipFile(source) as archive:
         for info in archive.infolist():
             begin = info.header_offset + 30 + sum(int.from_bytes(data[info.header_offset + o:info.header_offset + o + 2], "little") for o in (26, 28))
             raw = data[begin:begin + info.compress_size]
-            file.write(zlib.decompress(raw, -15, info.file_size) if info.compress_type else raw)
+            yield zlib.decompress(raw, -15, info.file_size) if info.compress_type else raw
 
 
-def inflate_h5(source, out):
-    with h5py.File(source) as archive, open(out, "wb") as file:
+def inflated_h5(source):
+    with h5py.File(source) as archive:
         for dataset in archive.values():
             for i in range(dataset.id.get_num_chunks()):
-                file.write(zlib.decompress(dataset.id.read_direct_chunk(dataset.id.get_chunk_info(i).chunk_offset)[1]))
+                yield zlib.decompress(dataset.id.read_direct_chunk(dataset.id.get_chunk_info(i).chunk_offset)[1])
 
 
-def durable(yardstick, read, out):
+def unpack(stream, out):
+    with open(out, "wb") as file:
+        for part in stream:
+            file.write(part)
+
+
+def durable(out):
     """As ggx leaves its output."""
-    yardstick(read, out)
     with open(out, "rb") as file:
         os.fsync(file.fileno())
 
@@ -116,27 +151,47 @@ def timed(work):
     return time.perf_counter() - begun, cpu() - spent
 
 
+def in_turn(ours, theirs, runs):
+    """ours ÷ theirs, of medians: wall and CPU."""
+    a, b = [], []
+    for _ in range(runs + 1):  # the first fills the page cache
+        b.append(timed(theirs))
+        a.append(timed(ours))
+    return [statistics.median(r[k] for r in a[1:]) / statistics.median(r[k] for r in b[1:]) for k in range(2)]
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--ggx", default="build/release/bin/ggx")
+    parser.add_argument("--bin", default="build/release/bin", type=pathlib.Path)
     parser.add_argument("--folder", default="build/bench", type=pathlib.Path)
     parser.add_argument("--mib", default=512, type=int)
+    parser.add_argument("--only", default="", help="formats whose names begin so")
     parser.add_argument("--runs", default=5, type=int)
     wanted = parser.parse_args()
     wanted.folder.mkdir(parents=True, exist_ok=True)
     arrays = tensors(wanted.mib)
     print(f"{wanted.mib} MiB in {TENSORS} tensors of f32, medians of {wanted.runs} runs, one thread\n")
-    print("| format | yardstick | ggx takes, wall | ggx takes, CPU |\n|---|---|---|---|")
-    for what, path, read, yardstick in make_files(wanted.folder, arrays):
-        out, ours, theirs = wanted.folder / "out.safetensors", [], []
-        command = [wanted.ggx, str(path), "-o", str(out), "--recipe", "none", "--quiet", "--threads", "1"]
-        for _ in range(wanted.runs + 1):  # the first fills the page cache
+    print("| format | yardstick | reading, wall | CPU | copying, wall | CPU |\n|---|---|---|---|---|---|")
+    for what, path, read, yardstick in make_files(wanted.folder, arrays, wanted.only):
+        out = wanted.folder / "out.safetensors"
+        reader, copier = [wanted.bin / "bench_read", path], [wanted.bin / "ggx", path, "-o", out, "--recipe", "none", "--quiet", "--threads", "1"]
+
+        def copy():
             out.unlink(missing_ok=True)
-            theirs.append(timed(lambda: durable(yardstick, read, out)))
-            out.unlink()
-            ours.append(timed(lambda: subprocess.run(command, check=True)))
-        ratio = [statistics.median(r[k] for r in ours[1:]) / statistics.median(r[k] for r in theirs[1:]) for k in range(2)]
-        print(f"| {what} | {'cat' if yardstick is cat else 'zlib'} | {ratio[0]:.2f} × | {ratio[1]:.2f} × |", flush=True)
+            subprocess.run(copier, check=True)
+
+        def copy_plainly():
+            out.unlink(missing_ok=True)
+            cat(read, out) if yardstick is cat else unpack(yardstick(read), out)
+            durable(out)
+
+        def read_plainly():
+            if yardstick is not cat:
+                return sum(len(part) for part in yardstick(read))
+            subprocess.run(["cat", read], stdout=subprocess.DEVNULL, check=True)
+
+        ratios = in_turn(lambda: subprocess.run(reader, check=True), read_plainly, wanted.runs) + in_turn(copy, copy_plainly, wanted.runs)
+        print(f"| {what} | {'cat' if yardstick is cat else 'zlib'} | " + " | ".join(f"{r:.2f} ×" for r in ratios) + " |", flush=True)
         for name in {path, read, out}:
             name.unlink(missing_ok=True)
 

@@ -217,6 +217,8 @@ def zip_of(**entries):
 CASES["two_checkpoints"] = (False, zip_of(a__data_pkl=pickled(NONE), b__data_pkl=pickled(NONE)), "2 checkpoints")
 CASES["no_pickle"] = (False, zip_of(a__data=b""), "no NAME/data.pkl")
 
+CASES["zip_crc"] = (False, CASES["zip"][1].replace(bytes(range(24)), bytes(range(1, 25))), "CRC")
+
 INDEXES = {"index": {"w": "s.bin"}, "index_other": {"w": "s.bin", "v": "s.bin"}, "index_missing": {"w": "t.bin"}, "index_empty": {}}
 
 if __name__ == "__main__":

@@ -47,6 +47,10 @@ static void test_crc(void **state)
         assert_int_equal(
             ggx_crc32c_before(ggx_crc32c(0, data, n / 3), n - n / 3) ^ ggx_crc32c(0, data + n / 3, n - n / 3), whole);
     }
+    static uint8_t longer[60000];
+    for (size_t i = 0; i < sizeof longer; i++) longer[i] = (uint8_t)(i * 7919 >> 5);
+    for (size_t n = 24560; n < sizeof longer; n += 1 + n % 1777)
+        assert_int_equal(ggx_crc32c(7, longer + n % 5, n - 5), ggx_crc32c_portable(7, longer + n % 5, n - 5));
     assert_int_equal(ggx_crc32c_unmask(ggx_crc32c_mask(0x12345678u)), 0x12345678u);
     assert_int_equal(ggx_crc32c_mask(0), 0xa282ead8u);
 }

@@ -135,19 +135,6 @@ static ggx_status open_entry(npz_reader *r, ggx_inflate *stream, char *text, con
     return status == GGX_OK ? add_entry(r, stream, it, error) : status;
 }
 
-/* -O npz.verify: every entry is unpacked once, which checks its CRC. */
-static ggx_status verify(npz_reader *r, ggx_inflate *stream, ggx_error *error)
-{
-    for (uint64_t i = 0; i < r->zip.count; i++) {
-        const ggx_zip_entry *entry = &r->zip.entries[i];
-        ggx_status status = ggx_inflate_start(stream, &r->zip, entry, error);
-        if (status == GGX_OK) status = ggx_inflate_read(stream, entry->size, NULL, 0, error);
-        if (status != GGX_OK) return status;
-        r->host->progress(r->host, i + 1, r->zip.count);
-    }
-    return GGX_OK;
-}
-
 static ggx_status open_archive(npz_reader *r, uint64_t size, const ggx_options *options, ggx_error *error)
 {
     const ggx_option_value *check = ggx_option_find(options, "npz.verify");
@@ -156,7 +143,7 @@ static ggx_status open_archive(npz_reader *r, uint64_t size, const ggx_options *
     ggx_inflate *stream = r->host->alloc(r->host, sizeof *stream);
     char *text = r->host->alloc(r->host, NPY_MAX_HEADER + NPY_PREFIX_BYTES);
     if (!stream || !text) return ggx_fail(error, GGX_E_NOMEM, "no memory for the archive's arrays");
-    if (check && check->number) status = verify(r, stream, error);
+    if (!check || check->number) status = ggx_inflate_verify(stream, &r->zip, check != NULL, error);
     for (uint64_t i = 0; status == GGX_OK && i < r->zip.count; i++)
         status = open_entry(r, stream, text, &r->zip.entries[i], error);
     if (status == GGX_OK && r->others && !r->item_count)
@@ -263,7 +250,8 @@ static ggx_status read_npz(void *self, uint64_t cookie, const ggx_box *box, void
 }
 
 static const ggx_option options[] = {
-    {sizeof(ggx_option), GGX_OPTION_BOOL, "npz.verify", "unpack everything once before reading, to check all CRCs"},
+    {sizeof(ggx_option), GGX_OPTION_BOOL, "npz.verify",
+     "unpack everything once before reading, to check all CRCs (on), or check none (off)"},
 };
 
 static const ggx_reader reader = {

@@ -17,17 +17,13 @@ static int32_t probe_pth(const ggx_probe *probe) GGX_NOEXCEPT
 
 /* ---- open ------------------------------------------------------------------------------------------------------------------ */
 
-/* -O pth.verify: every storage is read once, which checks its CRC. */
-static ggx_status verify(pth_file *r, ggx_error *error)
+/* Each entry is read to its end, which checks its CRC: `check` is 1 for all, 0 for none, -1 for what is small. */
+static ggx_status verify(pth_file *r, int check, ggx_error *error)
 {
-    for (uint64_t i = 0; i < r->zip.count; i++) {
-        ggx_inflate *stream = NULL;
-        ggx_status status = ggx_inflate_pool_get(&r->pool, &r->zip, &r->zip.entries[i], &stream, error);
-        if (status == GGX_OK) status = ggx_inflate_read(stream, r->zip.entries[i].size, NULL, 0, error);
-        if (status != GGX_OK) return status;
-        r->host->progress(r->host, i + 1, r->zip.count);
-    }
-    return GGX_OK;
+    if (!r->is_zip || !check) return GGX_OK;
+    ggx_inflate *stream = r->host->alloc(r->host, sizeof *stream);
+    return stream ? ggx_inflate_verify(stream, &r->zip, check > 0, error)
+                  : ggx_fail(error, GGX_E_NOMEM, "no memory to check CRCs");
 }
 
 static int by_place(const void *left, const void *right)
@@ -61,7 +57,7 @@ static ggx_status find_aliases(pth_file *r, uint64_t *next, ggx_error *error)
 static ggx_status open_file(pth_file *file, int check, uint64_t *aliases, ggx_error *error)
 {
     ggx_status status = pth_container_open(file, error);
-    if (status == GGX_OK && check) status = verify(file, error);
+    if (status == GGX_OK) status = verify(file, check, error);
     if (status == GGX_OK) status = pth_walk(file, NULL, error);
     return status == GGX_OK ? find_aliases(file, aliases, error) : status;
 }
@@ -88,7 +84,7 @@ static ggx_status open_pth(void *self, const ggx_host *host, const ggx_source *s
         if (select) file->select = select->text;
         if (inner) file->inner = inner->text;
         if (r->file_count > 1) file->keys = &r->keys;
-        status = open_file(file, check && check->number, &aliases, error);
+        status = open_file(file, check ? check->number != 0 : -1, &aliases, error);
         host->progress(host, i + 1u, r->file_count);
     }
     if (status != GGX_OK) return status;
@@ -207,7 +203,8 @@ static const ggx_option options[] = {
      "only what lies below this name, as in pth.select=state_dict"},
     {sizeof(ggx_option), GGX_OPTION_STRING, "pth.member",
      "the checkpoint is this entry of the zip, as in pth.member=policy.pth"},
-    {sizeof(ggx_option), GGX_OPTION_BOOL, "pth.verify", "read everything once before converting, to check all CRCs"},
+    {sizeof(ggx_option), GGX_OPTION_BOOL, "pth.verify",
+     "read everything once before converting, to check all CRCs (on), or check none (off)"},
 };
 
 static const ggx_reader reader = {

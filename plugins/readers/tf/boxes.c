@@ -33,10 +33,9 @@ static ggx_status fetch(tf_reader *r, const tf_tensor *t, const tf_piece *piece,
     const tf_dtype *d = t->dtype;
     ggx_status status = GGX_OK;
     if (r->format == TF_BUNDLE) {
-        status =
-            r->source->read_at(r->source, piece->member, piece->offset + at * d->bytes, out, count * d->bytes, error);
-        if (status == GGX_OK && piece->check)
-            status = tf_verify_part(r, t->name, piece, at * d->bytes, out, count * d->bytes, error);
+        uint64_t begin = at * d->bytes, size = count * d->bytes;
+        status = piece->check ? tf_verify_read(r, t->name, piece, begin, out, size, error)
+                              : r->source->read_at(r->source, piece->member, piece->offset + begin, out, size, error);
         if (r->big == tf_host_little()) tf_swap(out, count * d->units, d->bytes / d->units);
     } else {
         uint64_t number = 1 + (uint64_t)(piece - r->pieces), units = at * d->units;

@@ -157,9 +157,9 @@ ggx_status tf_strings_push(tf_reader *r, const tf_tensor *t, const ggx_sink *sin
 int tf_verify_wanted(tf_reader *r, uint64_t size);
 /* Lets a V2 piece be checked as it is read. */
 ggx_status tf_verify_later(tf_reader *r, tf_piece *piece, ggx_error *error);
-/* Counts `size` bytes of a V2 piece from its byte `at` on, as they lie in the file; compares the CRC when they were the last. */
-ggx_status tf_verify_part(tf_reader *r, ggx_str name, const tf_piece *piece, uint64_t at, const uint8_t *bytes,
-                          uint64_t size, ggx_error *error);
+/* Reads `size` bytes of a V2 piece from its byte `at` on, and counts them; compares the CRC when they were the last. */
+ggx_status tf_verify_read(tf_reader *r, ggx_str name, const tf_piece *piece, uint64_t at, uint8_t *out, uint64_t size,
+                          ggx_error *error);
 /* Checks the CRC of a V2 piece. */
 ggx_status tf_verify_piece(tf_reader *r, ggx_str name, const tf_piece *piece, ggx_error *error);
 
