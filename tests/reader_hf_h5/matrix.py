@@ -94,6 +94,29 @@ def check_types_and_layouts(program, folder, files):
         check(program, path, files)
 
 
+def check_scale_offset(program, folder, files):
+    """Integers in as few bits as they need, floats with some decimals; with a fill value, with other filters, at both byte orders."""
+    for n, libver in enumerate(["earliest", "latest"]):
+        rng = np.random.default_rng(n)
+        path = os.path.join(folder, "s.h5")
+        with h5py.File(path, "w", libver=libver) as file:
+            for dtype in ("i1", "<i2", ">i2", "<i4", ">i4", "<i8", ">i8", "u1", "<u2", ">u2", "<u4", ">u4", "<u8", ">u8"):
+                kind, top = np.dtype(dtype), np.iinfo(np.dtype(dtype)).max
+                for span in (0, 1, 5, 100, top // 2, top):
+                    low = max(int(np.iinfo(kind).min), -span) if kind.kind == "i" else 0
+                    data = rng.integers(low, span, (7, 11), dtype=kind.newbyteorder("="), endpoint=True).astype(kind)
+                    for name, more in (("", {}), (".filled", {"fillvalue": 3}), (".packed", {"compression": "gzip", "shuffle": True})):
+                        file.create_dataset(f"{dtype}.{span}{name}", data=data, chunks=(3, 4), scaleoffset=0, **more)
+                file.create_dataset(f"{dtype}.bits", data=(data & 15 if kind.kind == "u" else data % 15), chunks=(3, 4), scaleoffset=4)
+            for dtype in ("<f4", ">f4", "<f8", ">f8"):
+                for scale in (1, 2, 5):
+                    data = (rng.normal(size=(9, 5)) * 100).astype(dtype)
+                    file.create_dataset(f"{dtype}.{scale}", data=data, chunks=(4, 5), scaleoffset=scale)
+                    file.create_dataset(f"{dtype}.{scale}.filled", data=data, chunks=(4, 5), scaleoffset=scale, fillvalue=7.5, compression="gzip")
+                file.create_dataset(f"{dtype}.same", data=np.full((9, 5), 1.25, dtype), chunks=(4, 5), scaleoffset=3)
+        check(program, path, files)
+
+
 def check_many_chunks(program, folder, files):
     """Indexes of several levels and pages."""
     for n, libver in enumerate(["earliest", "v110", "latest"]):
@@ -192,7 +215,6 @@ def check_refusals(program, folder, files):
             ("external link", lambda f: f.__setitem__("e", h5py.ExternalLink("other.h5", "/w"))),
             ("external storage", lambda f: f.create_dataset("x", (4,), "f4", external=[("other.bin", 0, 16)])),
             ("filter 32000", lambda f: f.create_dataset("x", data=np.arange(100), compression="lzf")),
-            ("filter 6", lambda f: f.create_dataset("x", data=np.arange(100), chunks=(10,), scaleoffset=0)),
             ("virtual", lambda f: f.create_virtual_dataset("v", h5py.VirtualLayout((4,), "f4"))),
             ("holds itself", lambda f: f.create_group("g").__setitem__("again", f["/"])),
             ("dimensions", lambda f: f.__setitem__("d", np.zeros((1,) * 9, "f4")))]:
@@ -223,7 +245,7 @@ def check_others(program, folder, files):
 if __name__ == "__main__":
     total = {"files": 0, "tensors": 0, "attributes": 0}
     with tempfile.TemporaryDirectory() as where:
-        for step in (check_types_and_layouts, check_many_chunks, check_groups, check_keras_names, check_user_block,
+        for step in (check_types_and_layouts, check_scale_offset, check_many_chunks, check_groups, check_keras_names, check_user_block,
                      check_refusals, check_others):
             step(sys.argv[1], where, total)
     print(total)

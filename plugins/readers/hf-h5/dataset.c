@@ -109,7 +109,10 @@ static ggx_status read_filters(h5_dataset *d, ggx_cursor *c, ggx_error *error)
         ggx_cursor_skip(c, 2, "a filter"); /* flags */
         uint32_t values = ggx_cursor_u16(c, "a filter");
         if (version == 1) name = (name + 7) & ~7u;
-        ggx_cursor_skip(c, name + 4 * (uint64_t)(version == 1 ? (values + 1) & ~1u : values), "a filter");
+        uint32_t kept = id != H5_FILTER_SCALE ? 0 : values < H5_SCALE_VALUES ? values : H5_SCALE_VALUES;
+        ggx_cursor_skip(c, name, "a filter");
+        for (uint32_t k = 0; k < kept; k++) d->scale[k] = ggx_cursor_u32(c, "a filter");
+        ggx_cursor_skip(c, 4 * (uint64_t)((version == 1 ? (values + 1) & ~1u : values) - kept), "a filter");
         if (c->status != GGX_OK) return c->status;
         d->filters[i] = (uint16_t)id;
     }

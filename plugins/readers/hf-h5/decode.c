@@ -136,6 +136,12 @@ static ggx_status unpack(h5_file *f, const h5_decoder *decoder, h5_slot *slot, c
             if (d->type.size < 2) continue;
             unshuffle(slot->raw, slot->plain, size, d->type.size);
             swap_buffers(slot);
+        } else if (d->filters[i] == H5_FILTER_SCALE) {
+            if (!h5_scale_unpack(d, slot->raw, size, slot->plain))
+                return ggx_fail_at(error, GGX_E_MALFORMED, f->member, place,
+                                   "a chunk is not what scale-offset packs; the file is damaged");
+            size = d->chunk_bytes;
+            swap_buffers(slot);
         } else {
             if (size < 4 || !fletcher_agrees(slot->raw, size - 4, slot->raw + size - 4))
                 return ggx_fail_at(error, GGX_E_INTEGRITY, f->member, place,

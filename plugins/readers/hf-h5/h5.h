@@ -2,7 +2,7 @@
  *
  * Layers, each in its own file: file.c (superblock, bounded reads), object.c (object headers and their messages), heap.c (where names and
  * large values lie), btree2.c, group.c (the children of a group), type.c (data types, data spaces), attribute.c, dataset.c (one dataset as a
- * tensor), chunk.c and chunk_array.c (where chunks lie), decode.c (filters, boxes), keras.c (names), plugin.c.
+ * tensor), chunk.c and chunk_array.c (where chunks lie), decode.c and scale.c (filters, boxes), keras.c (names), plugin.c.
  * Source of all layouts: "HDF5 File Format Specification Version 3.0", The HDF Group; its section is named where bytes are read.
  * Offsets ("addresses") count from the file's base; an address of all ones says that there is nothing. */
 #ifndef GGX_READER_H5_H
@@ -131,6 +131,8 @@ ggx_status h5_attributes_walk(h5_file *f, uint64_t address, ggx_str only, h5_att
 #define H5_FILTER_DEFLATE 1
 #define H5_FILTER_SHUFFLE 2
 #define H5_FILTER_FLETCHER 3
+#define H5_FILTER_SCALE 6
+#define H5_SCALE_VALUES 10u /* parameters of scale-offset that are kept: eight, and a fill value of up to 8 bytes */
 
 /* How the chunks of a dataset are found: the index types of the layout message, version 4, and the B-tree of older ones. */
 #define H5_INDEX_BTREE1 0
@@ -156,6 +158,7 @@ typedef struct h5_dataset {
     uint8_t fill[H5_MAX_FILL];
     uint32_t filter_count;
     uint16_t filters[H5_MAX_FILTERS];
+    uint32_t scale[H5_SCALE_VALUES]; /* of scale-offset */
     /* chunked */
     uint32_t chunk_rank;
     uint32_t index, whole_edges; /* whole_edges 1: chunks at the upper edges are not filtered */
@@ -196,6 +199,10 @@ typedef struct h5_decoder {
 ggx_status h5_decoder_open(h5_file *f, h5_decoder *decoder, uint64_t room, ggx_error *error);
 ggx_status h5_box_read(h5_file *f, h5_decoder *decoder, const h5_dataset *d, const ggx_box *box, uint8_t *out,
                        ggx_error *error);
+
+/* scale.c: the filter scale-offset. */
+int h5_scale_is_known(const h5_dataset *d);
+int h5_scale_unpack(const h5_dataset *d, const uint8_t *in, uint64_t size, uint8_t *out);
 
 /* keras.c: the datasets of a file with the names that they get. */
 typedef struct h5_entry {

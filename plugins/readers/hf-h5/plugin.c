@@ -176,10 +176,12 @@ static ggx_status push_texts(h5_reader *r, push *p, ggx_error *error)
 static ggx_status check_filters(const h5_file *f, const h5_dataset *d, ggx_str name, ggx_error *error)
 {
     for (uint32_t i = 0; i < d->filter_count; i++)
-        if (d->filters[i] < H5_FILTER_DEFLATE || d->filters[i] > H5_FILTER_FLETCHER)
+        if ((d->filters[i] < H5_FILTER_DEFLATE || d->filters[i] > H5_FILTER_FLETCHER) &&
+            !(d->filters[i] == H5_FILTER_SCALE && h5_scale_is_known(d)))
             return ggx_fail_at(
                 error, GGX_E_UNSUPPORTED, f->member, f->base + d->object,
-                "dataset '%.*s' is packed by filter %u; deflate, shuffle and fletcher32 are read, copy the "
+                "dataset '%.*s' is packed by filter %u; deflate, shuffle, fletcher32 and most of scale-offset are "
+                "read, copy the "
                 "file with h5repack",
                 GGX_STR_ARGS(name), d->filters[i]);
     return GGX_OK;

@@ -196,6 +196,19 @@ static ggx_status parse_metadata(parse *p)
     }
 }
 
+/* That no two overlap is known when all are sorted; two that follow each other in the header are compared at once, so that a header of a million
+ * that do is refused at the second. */
+static ggx_status check_neighbour(parse *p, const st_tensor *t)
+{
+    const st_tensor *before = t > p->file->tensors ? t - 1 : NULL;
+    if (!before || before->end <= t->begin || t->end <= before->begin || before->begin == before->end ||
+        t->begin == t->end)
+        return GGX_OK;
+    return refuse(p, GGX_E_MALFORMED,
+                  "'%.*s' begins at byte %llu of the data, inside '%.*s'; there must be no overlaps",
+                  GGX_STR_ARGS(t->name), (unsigned long long)t->begin, GGX_STR_ARGS(before->name));
+}
+
 static ggx_status parse_entry(parse *p, uint32_t *metadata)
 {
     if (is_key(&p->token, "__metadata__")) {
@@ -208,7 +221,8 @@ static ggx_status parse_entry(parse *p, uint32_t *metadata)
     if (status != GGX_OK) return status;
     if (!t->name.size || t->name.size > ST_MAX_NAME || memchr(t->name.data, 0, (size_t)t->name.size))
         return refuse(p, GGX_E_UNSUPPORTED, "a tensor's name is empty, longer than 65535 bytes, or has a NUL in it");
-    return parse_tensor(p, t);
+    status = parse_tensor(p, t);
+    return status == GGX_OK ? check_neighbour(p, t) : status;
 }
 
 /* Counts what the header holds, and finds every fault of its grammar. */
