@@ -57,7 +57,7 @@ static const option options[] = {
      FIELD(split_tensors)},
     {"override-kv", 0, MAKES_RESULT, "KEY=TYPE:VALUE", "set a key; TYPE is int, float, bool or str; repeatable",
      read_kv, 0},
-    {"recipe", 0, MAKES_RESULT, "NAME|FILE|none", "how tensors are named and arranged; else what fits", read_text,
+    {"recipe", 0, OPENS_MODEL, "NAME|FILE|none", "how tensors are named and arranged; else what fits", read_text,
      FIELD(recipe)},
     {"html", 0, GGX_VERB_QUALITY, "FILE", "write a page with plots, too", read_text, FIELD(html)},
     {NULL, 'O', OPENS_MODEL, "NAME=VALUE", "an option of a reader or writer (ggx plugins NAME)", read_setting, 0},

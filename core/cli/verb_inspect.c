@@ -275,8 +275,11 @@ static ggx_status print_text(const inspection *in, ggx_arena *arena)
 int ggx_verb_inspect(ggx_cli *cli)
 {
     const ggx_arguments *a = &cli->arguments;
-    const ggx_conversion wanted = {
-        .input = a->operands[0], .reader = a->reader, .settings = a->settings, .setting_count = a->setting_count};
+    const ggx_conversion wanted = {.input = a->operands[0],
+                                   .reader = a->reader,
+                                   .recipe = a->recipe, /* which may say how the file is read */
+                                   .settings = a->settings,
+                                   .setting_count = a->setting_count};
     ggx_registry registry;
     ggx_flow flow = {0};
     ggx_text out = {0};

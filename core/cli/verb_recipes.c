@@ -391,8 +391,11 @@ static ggx_status explain_checkpoint(room *r, ggx_flow *flow, const char *name)
 static ggx_status explain(room *r, const char *name, const char *model)
 {
     ggx_arguments *a = &r->cli->arguments;
-    const ggx_conversion wanted = {
-        .input = model, .reader = a->reader, .settings = a->settings, .setting_count = a->setting_count};
+    const ggx_conversion wanted = {.input = model,
+                                   .reader = a->reader,
+                                   .recipe = name ? name : a->recipe,
+                                   .settings = a->settings,
+                                   .setting_count = a->setting_count};
     ggx_registry registry;
     ggx_flow flow = {0};
     ggx_status status = ggx_cli_registry(r->cli, &registry, &r->error);

@@ -180,7 +180,8 @@ def gptj_cases(folder):
         if code < 2 or ggml_base.library():
             records = [record(n, a, code if a.ndim == 2 else 0) for n, a in state.items()]
             yield (f"gpt-j {kind}", folder, ["--type", kind],
-                   struct.pack("<I", 0x67676D6C) + ints(V, C, E, H, L, 8, ftype) + token_bytes(VOCAB) + b"".join(records))
+                   struct.pack("<I", 0x67676D6C) + ints(V, C, E, H, L, 8, ftype) + token_bytes(VOCAB) + b"".join(records),
+                   *(["gpt-j", state] if code < 2 else []))
 
 
 def sam_cases(folder):
@@ -198,7 +199,8 @@ def sam_cases(folder):
             if not name.startswith("prompt_encoder.mask"):
                 vector = array.reshape(1, -1, 1, 1) if name.endswith("patch_embed.proj.bias") else array
                 out += record(name, vector, 0 if array.ndim == 1 or name.startswith(plain) else code)
-        yield f"sam {kind}", os.path.join(folder, "sam.safetensors"), ["--type", kind], out
+        yield f"sam {kind}", os.path.join(folder, "sam.safetensors"), ["--type", kind], out, "sam", {
+            n: a for n, a in state.items() if not n.startswith("prompt_encoder.mask")}
 
 
 def silero_cases(folder):
@@ -214,7 +216,7 @@ def silero_cases(folder):
     for name in [*list(state)[1:], "_model.stft.forward_basis_buffer"]:
         array = state[name] if "stft" in name else state[name].squeeze()
         out += record(name, array, int("weight" in name and "rnn" not in name or "stft" in name))
-    yield "silero-vad", os.path.join(folder, "vad.safetensors"), [], out
+    yield "silero-vad", os.path.join(folder, "vad.safetensors"), [], out, "silero-vad", {n.removeprefix("_model."): a for n, a in state.items()}
 
 
 def mel_filters(bands):
@@ -256,12 +258,26 @@ def whisper_cases(folder):
     put(folder, "vocab.json", VOCAB)
     put(folder, "config.json", {"vocab_size": V + 9, "max_source_positions": 30, "d_model": E, "encoder_attention_heads": H, "encoder_layers": L,
                                 "max_target_positions": C, "decoder_attention_heads": H, "decoder_layers": L, "num_mel_bins": 80})
-    for code, kind in ((0, "f32"), (1, "f16")):
-        out = struct.pack("<I", 0x67676D6C) + ints(V + 9, 30, E, H, L, C, E, H, L, 80, code, 80, 201) + mel_filters(80).tobytes() + token_bytes(VOCAB)
+    plain = None
+    for ftype, code, kind in ((0, 0, "f32"), (1, 1, "f16"), (2008, 6, "q5_0"), (2007, 8, "q8_0")):
+        if code > 1 and ggml_base.library() is None:
+            continue
+        out = struct.pack("<I", 0x67676D6C) + ints(V + 9, 30, E, H, L, C, E, H, L, 80, ftype, 80, 201) + mel_filters(80).tobytes() + token_bytes(VOCAB)
         for _, name, array in state:
             shaped = array.reshape(-1, 1) if name in ("encoder.conv1.bias", "encoder.conv2.bias") else array
-            out += record(name, shaped, 0 if array.ndim < 2 or "positional" in name else code)
-        yield f"whisper {kind}", folder, ["--type", kind], out
+            out += record(name, shaped, 0 if array.ndim < 2 or "positional" in name else min(code, 1) if array.ndim > 2 else code)
+        names = {n: a for _, n, a in state}  # back to OpenAI's
+        yield f"whisper {kind}", folder, ["--type", kind], out, *(["whisper", names] if code < 2 else [])
+        if code == 1:
+            plain = os.path.join(os.path.dirname(folder), os.path.basename(folder) + ".bin")
+            with open(plain, "wb") as file:
+                file.write(out)
+            for words in (["inspect", plain, "--recipe", "whisper-bin"], ["recipes", "explain", "whisper-bin", plain]):
+                said = subprocess.run([GGX, *words], check=True, capture_output=True, text=True).stdout
+                assert "decoder.token_embedding.weight" in said, (words, said)
+        elif code > 1:
+            yield f"whisper {kind} from a .bin", plain, ["--type", kind, "--recipe", "whisper-bin"], out
+    os.unlink(plain)
 
 
 def gguf_file(path, arch, tensors):
@@ -284,17 +300,40 @@ def gguf_cases(folder):
              ("target_label", [("target_label/kernel:0", values("t", 16, 7)), ("target_label/bias:0", values("u", 7))]),
              ("conv", [("conv1d/kernel:0", values("c", 3, 4, 5))])]
     keras(path("magika.h5"), dense)
-    yield "magika", path("magika.h5"), [], gguf_file(path("m.gguf"), "magika", [(n, a.T, None) for _, w in dense for n, a in w])
+    yield "magika", path("magika.h5"), [], gguf_file(path("m.gguf"), "magika", [(n, a.T, None) for _, w in dense for n, a in w]), None, {
+        n: a for _, w in dense for n, a in w}
     fc = {"fc1.weight": values("1", 50, 784), "fc1.bias": values("2", 50), "fc2.weight": values("3", 10, 50), "fc2.bias": values("4", 10)}
     safetensors(path("fc.safetensors"), fc)
-    yield "mnist-fc", path("fc.safetensors"), [], gguf_file(path("f.gguf"), "mnist-fc", [(n, a, None) for n, a in fc.items()])
+    yield "mnist-fc", path("fc.safetensors"), [], gguf_file(path("f.gguf"), "mnist-fc", [(n, a, None) for n, a in fc.items()]), None, fc
     k1, b1, k2, b2, w, b = (values(n, *s) for n, s in (("k1", (3, 3, 1, 8)), ("b1", (8,)), ("k2", (3, 3, 8, 16)), ("b2", (16,)), ("w", (784, 10)), ("b", (10,))))
     keras(path("cnn.h5"), [("conv2d_4", [("conv2d_4/kernel:0", k1), ("conv2d_4/bias:0", b1)]), ("conv2d_5", [("conv2d_5/kernel:0", k2), ("conv2d_5/bias:0", b2)]),
                            ("dense_2", [("dense_2/kernel:0", w), ("dense_2/bias:0", b)])])
     yield "mnist-cnn", path("cnn.h5"), [], gguf_file(path("c.gguf"), "mnist-cnn", [
         ("conv1.kernel", np.moveaxis(k1, [2, 3], [0, 1]), (8, 1, 3, 3)), ("conv1.bias", b1, (1, 8, 1, 1)),
         ("conv2.kernel", np.moveaxis(k2, [0, 1, 2, 3], [2, 3, 1, 0]), (16, 8, 3, 3)), ("conv2.bias", b2, (1, 16, 1, 1)),
-        ("dense.weight", w.transpose(), (10, 7 * 7 * 16)), ("dense.bias", b, None)])
+        ("dense.weight", w.transpose(), (10, 7 * 7 * 16)), ("dense.bias", b, None)]), None, {
+            "conv2d/kernel:0": k1, "conv2d/bias:0": b1, "conv2d_1/kernel:0": k2, "conv2d_1/bias:0": b2, "dense/kernel:0": w, "dense/bias:0": b}
+
+
+def read_safetensors(path):
+    with open(path, "rb") as file:
+        data = file.read()
+    size = struct.unpack_from("<Q", data)[0]
+    header = json.loads(data[8:8 + size])
+    header.pop("__metadata__", None)
+    kinds = {"F32": "<f4", "F16": "<f2"}
+    return {n: np.frombuffer(data[8 + size + e["data_offsets"][0]:8 + size + e["data_offsets"][1]], kinds[e["dtype"]]).reshape(e["shape"])
+            for n, e in header.items()}
+
+
+def check_back(made, recipe, state):
+    """Backwards: every tensor that the file kept has its name, shape and values again; f16 ones as rounded."""
+    back = made + ".safetensors"
+    subprocess.run([GGX, made, "-o", back, "--quiet", *(["--recipe", recipe] if recipe else [])], check=True, capture_output=True)
+    found = read_safetensors(back)
+    assert set(found) == set(state), (recipe, set(found) ^ set(state))
+    for name, array in state.items():
+        assert found[name].shape == array.shape and (found[name] == array.astype(found[name].dtype)).all(), (recipe, name)
 
 
 def main():
@@ -305,7 +344,7 @@ def main():
     found = {}
     for cases in (gpt2_cases, gptj_cases, sam_cases, silero_cases, whisper_cases, gguf_cases):
         with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as made:
-            for name, source, words, expected in cases(folder):
+            for name, source, words, expected, *back in cases(folder):
                 out = os.path.join(made, "out" + (".gguf" if expected[:4] == b"GGUF" else ".bin"))
                 done = subprocess.run([GGX, source, "-o", out, "--quiet", *words], capture_output=True, text=True)
                 assert done.returncode == 0, (name, done.stderr)
@@ -314,6 +353,8 @@ def main():
                 at = oracle.first_difference(data, expected)
                 assert at is None, f"{name}: byte {at} of {len(data)} and {len(expected)} differs"
                 found[name] = hashlib.sha256(data).hexdigest()
+                if back:
+                    check_back(out, *back)
     if sys.argv[1:] == ["--write"]:
         with open(DIGESTS, "w", encoding="utf-8") as file:
             json.dump(found, file, indent=1)
