@@ -45,7 +45,8 @@ ggx_status ggx_flow_open(ggx_flow *flow, ggx_registry *registry, const ggx_conve
     if (status == GGX_OK)
         status = ggx_checkpoint_open(&flow->checkpoint, registry, flow->source, wanted->reader, settings,
                                      known + wanted->setting_count, run, error);
-    for (uint32_t i = 0; known && i < wanted->setting_count; i++) wanted->settings[i].used |= settings[known + i].used;
+    for (uint32_t i = 0; settings != wanted->settings && i < wanted->setting_count; i++)
+        wanted->settings[i].used |= settings[known + i].used;
     flow->has_checkpoint = status == GGX_OK;
     flow->model = &flow->checkpoint;
     return status;
