@@ -7,7 +7,7 @@
 
 #define MAKES_PLAN (GGX_VERB_CONVERT | GGX_VERB_PLAN)
 #define MAKES_RESULT (MAKES_PLAN | GGX_VERB_RECIPES)
-#define OPENS_MODEL (MAKES_RESULT | GGX_VERB_INSPECT)
+#define OPENS_MODEL (MAKES_RESULT | GGX_VERB_INSPECT | GGX_VERB_HASH)
 #define LOADS_PLUGINS (OPENS_MODEL | GGX_VERB_PLUGINS | GGX_VERB_TYPES | GGX_VERB_BENCH | GGX_VERB_QUALITY)
 #define EVERY_VERB UINT32_MAX
 
@@ -63,10 +63,19 @@ static const option options[] = {
     {NULL, 'O', OPENS_MODEL, "NAME=VALUE", "an option of a reader or writer (ggx plugins NAME)", read_setting, 0},
     {"memory", 0, MAKES_PLAN, "BYTES", "for tensors in work, as 64M or 2G; 64M if not given", read_bytes,
      FIELD(memory)},
-    {"threads", 0, MAKES_PLAN, "N", "else one for each CPU", read_threads, FIELD(threads)},
+    {"threads", 0, MAKES_PLAN | GGX_VERB_HASH | GGX_VERB_VERIFY, "N", "else one for each CPU", read_threads,
+     FIELD(threads)},
     {"part", 0, MAKES_PLAN, "I/N", "do only part I (from 0) of N; then ggx finish", read_part, 0},
     {"sync", 0, GGX_VERB_CONVERT, "BYTES", "make progress last after so many bytes", read_bytes, FIELD(sync_bytes)},
     {"tensor", 0, GGX_VERB_INSPECT, "NAME", "show this tensor", read_text, FIELD(tensor)},
+    {"tensors", 0, GGX_VERB_HASH, NULL, "the tensors' digests, not the files'", read_flag, FIELD(tensors)},
+    {"algorithm", 0, GGX_VERB_HASH, "NAME", "sha256, blake2b, sha1, crc32c or git; sha256 if not given", read_text,
+     FIELD(algorithm)},
+    {"manifest", 0, GGX_VERB_CONVERT | GGX_VERB_VERIFY, "FILE", "digests of inputs and output; see ggx help verify",
+     read_text, FIELD(manifest)},
+    {"signature", 'S', GGX_VERB_VERIFY, "FILE", "a signature of minisign; needs --key", read_text, FIELD(signature)},
+    {"key", 'K', GGX_VERB_VERIFY, "FILE|KEY", "the signer's public key", read_text, FIELD(key)},
+    {"sha256", 0, GGX_VERB_VERIFY, "DIGEST", "what the file's SHA-256 has to be", read_text, FIELD(sha256)},
     {"stats", 0, GGX_VERB_INSPECT, NULL, "with minimum, maximum and mean of the elements", read_flag, FIELD(stats)},
     {"check", 0, GGX_VERB_PLUGINS, NULL, "load all plugins, too; exit code 10 if one is refused", read_flag,
      FIELD(check)},

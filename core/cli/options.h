@@ -18,6 +18,9 @@
 #define GGX_VERB_HELP 256u
 #define GGX_VERB_BENCH 512u
 #define GGX_VERB_QUALITY 1024u
+#define GGX_VERB_HASH 4096u
+#define GGX_VERB_VERIFY 8192u
+#define GGX_VERB_FIT 16384u
 
 /* What the user wrote. Strings are argv's or live in the arena; NULL, 0 and an empty list mean "not given", but for `memory` and
  * `parts`, which have their defaults. */
@@ -27,6 +30,7 @@ typedef struct ggx_arguments {
     uint32_t operand_count;
     const char *reader, *writer, *recipe, *type, *output, *cpu_mask, *tensor;
     const char *output_type, *embedding_type, *imatrix, *via, *layout, *html;
+    const char *algorithm, *manifest, *signature, *key, *sha256;
     ggx_kv *kvs; /* --override-kv */
     uint64_t kv_count;
     const char **plugin_path; /* ended by NULL */
@@ -37,7 +41,8 @@ typedef struct ggx_arguments {
     uint32_t setting_count;
     uint64_t memory, sync_bytes, split_bytes, split_tensors;
     uint32_t threads, part, parts;
-    int32_t pure, leave_output, requantize, keep_split, user_plugins, json, quiet, verbose, help, stats, check;
+    int32_t pure, leave_output, requantize, keep_split, user_plugins, json, quiet, verbose, help, stats, check, tensors,
+        pick;
 } ggx_arguments;
 
 /* Reads the words behind the verb. Errors: GGX_E_USAGE, with the nearest option's name. Free the arguments after an error too. */

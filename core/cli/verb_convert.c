@@ -2,7 +2,7 @@
 #include "base/pool.h"
 #include "cli/report.h"
 #include "cli/verbs.h"
-#include "flow.h"
+#include "record.h"
 #include <ggx_sdk/error.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,6 +183,18 @@ static void print_results(const ggx_cli *cli, const outputs *o, ggx_text *out)
     if (json) ggx_text_format(out, o->count > 1 ? "]\n" : "\n");
 }
 
+/* The same between the two halves of a manifest. */
+static ggx_status execute_recorded(outputs *o, const ggx_arguments *a, ggx_error *error)
+{
+    ggx_record record;
+    if (o->count > 1) return ggx_fail(error, GGX_E_USAGE, "--manifest is of one output; name one --type");
+    ggx_status status = ggx_record_open(&record, a->manifest, o->flows, o->wanted, error);
+    if (status == GGX_OK) status = ggx_flow_execute(o->flows, o->wanted, o->count, error);
+    if (status == GGX_OK) status = ggx_record_write(&record, o->flows, error);
+    ggx_record_close(&record);
+    return status;
+}
+
 static ggx_status convert_outputs(ggx_cli *cli, outputs *o, ggx_registry *registry, ggx_error *error)
 {
     const ggx_arguments *a = &cli->arguments;
@@ -193,7 +205,7 @@ static ggx_status convert_outputs(ggx_cli *cli, outputs *o, ggx_registry *regist
     if (status != GGX_OK) return status;
     for (uint32_t k = 0; k < o->count; k++) warn_of_notes(&o->flows[k]);
     ggx_progress_label(&cli->progress, a->output);
-    return ggx_flow_execute(o->flows, o->wanted, o->count, error);
+    return a->manifest ? execute_recorded(o, a, error) : ggx_flow_execute(o->flows, o->wanted, o->count, error);
 }
 
 int ggx_verb_convert(ggx_cli *cli)

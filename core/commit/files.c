@@ -1,8 +1,11 @@
 /* Complete writes and readable errors. */
 #include "commit/files.h"
 
+#include "commit/names.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <ggx_sdk/error.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define ONE_WRITE (64u << 20) /* so that a cancelled run is noticed, and no call is longer than the kernel takes */
@@ -51,4 +54,32 @@ int64_t ggx_read_some(int fd, uint64_t offset, void *out, uint64_t size)
         have += (uint64_t)n;
     }
     return (int64_t)have;
+}
+
+static ggx_status write_beside(const char *partial, const char *path, int directory, ggx_str text, ggx_error *error)
+{
+    (void)unlink(partial); /* left by a run that was killed, or a link: then the link goes, not what it points to */
+    int fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (fd < 0) return ggx_fail_errno(error, errno, "create", path);
+    ggx_status status = ggx_write_all(fd, 0, text.data, text.size, path, error);
+    if (status == GGX_OK) status = ggx_output_rename(partial, path, fd, directory, error);
+    if (status != GGX_OK) (void)unlink(partial);
+    close(fd);
+    return status;
+}
+
+ggx_status ggx_write_file(const char *path, ggx_str text, ggx_error *error)
+{
+    char *partial = ggx_output_beside(path, ".ggx-new"), *directory = ggx_output_directory(path);
+    int fd = directory ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    ggx_status status = GGX_OK;
+    if (!partial || !directory)
+        status = ggx_fail(error, GGX_E_NOMEM, "no memory to write %.100s", path);
+    else if (fd < 0)
+        status = ggx_fail_errno(error, errno, "write", path);
+    if (status == GGX_OK) status = write_beside(partial, path, fd, text, error);
+    if (fd >= 0) close(fd);
+    free(partial);
+    free(directory);
+    return status;
 }

@@ -7,6 +7,10 @@
 /* pwrite until all is written. `path` is for messages. Errors: GGX_E_NOSPACE, GGX_E_IO. */
 ggx_status ggx_write_all(int fd, uint64_t offset, const void *data, uint64_t size, const char *path, ggx_error *error);
 
+/* A whole small file in one go: written beside `path`, synced, then renamed over whatever has the name. Errors: as above,
+ * GGX_E_DENIED, GGX_E_NOTFOUND, GGX_E_NOMEM. */
+ggx_status ggx_write_file(const char *path, ggx_str text, ggx_error *error);
+
 /* pread until `size` bytes or the end of the file; gives the number read, or -1. */
 int64_t ggx_read_some(int fd, uint64_t offset, void *out, uint64_t size);
 

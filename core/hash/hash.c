@@ -16,7 +16,7 @@
 static const struct {
     const char *name;
     uint32_t size;
-} kinds[GGX_HASH_KINDS] = {{"sha256", 32}, {"blake2b", 64}, {"sha1", 20}, {"crc32c", 4}};
+} kinds[GGX_HASH_KINDS] = {{"sha256", 32}, {"blake2b", 64}, {"sha1", 20}, {"crc32c", 4}, {"git", 20}};
 
 _Static_assert(sizeof(SHA256_CTX) <= sizeof(((ggx_hash *)0)->state), "room for SHA-256");
 _Static_assert(sizeof(SHA_CTX) <= sizeof(((ggx_hash *)0)->state), "room for SHA-1");
@@ -55,22 +55,17 @@ int ggx_hash_kind_of(const char *name, uint32_t *kind)
     return 0;
 }
 
-void ggx_hash_begin(ggx_hash *hash, uint32_t kind)
+void ggx_hash_begin(ggx_hash *hash, uint32_t kind, uint64_t size)
 {
     memset(hash, 0, sizeof *hash);
     hash->kind = kind;
     if (kind == GGX_HASH_SHA256) SHA256_Init(sha256_of(hash));
-    if (kind == GGX_HASH_SHA1) SHA1_Init(sha1_of(hash));
+    if (kind == GGX_HASH_SHA1 || kind == GGX_HASH_GIT) SHA1_Init(sha1_of(hash));
     if (kind == GGX_HASH_BLAKE2B) crypto_generichash_init(blake_of(hash), NULL, 0, 64);
-}
-
-void ggx_hash_begin_blob(ggx_hash *hash, uint64_t size)
-{
+    if (kind != GGX_HASH_GIT) return;
     char head[32];
     int n = snprintf(head, sizeof head, "blob %llu", (unsigned long long)size);
-    ggx_hash_begin(hash, GGX_HASH_SHA1);
-    ggx_hash_update(hash, head, (uint64_t)n + 1);
-    hash->size = 0;
+    SHA1_Update(sha1_of(hash), head, (size_t)n + 1);
 }
 
 void ggx_hash_update(ggx_hash *hash, const void *data, uint64_t size)
@@ -81,6 +76,7 @@ void ggx_hash_update(ggx_hash *hash, const void *data, uint64_t size)
         const size_t n = size < ONE_UPDATE ? (size_t)size : ONE_UPDATE;
         switch (hash->kind) {
         case GGX_HASH_SHA256: SHA256_Update(sha256_of(hash), from, n); break;
+        case GGX_HASH_GIT:
         case GGX_HASH_SHA1: SHA1_Update(sha1_of(hash), from, n); break;
         case GGX_HASH_BLAKE2B: crypto_generichash_update(blake_of(hash), from, n); break;
         default: hash->crc = ggx_crc32c(hash->crc, from, n); break;
@@ -94,6 +90,7 @@ uint32_t ggx_hash_end(ggx_hash *hash, uint8_t out[GGX_HASH_MAX])
 {
     switch (hash->kind) {
     case GGX_HASH_SHA256: SHA256_Final(out, sha256_of(hash)); break;
+    case GGX_HASH_GIT:
     case GGX_HASH_SHA1: SHA1_Final(out, sha1_of(hash)); break;
     case GGX_HASH_BLAKE2B: crypto_generichash_final(blake_of(hash), out, 64); break;
     default:
@@ -119,7 +116,7 @@ int ggx_hash_load(ggx_hash *hash, const uint8_t in[GGX_HASH_STATE_BYTES])
 {
     uint64_t size = 0;
     if (memcmp(in, STATE_MAGIC, 8) != 0) return 0;
-    ggx_hash_begin(hash, GGX_HASH_SHA256);
+    ggx_hash_begin(hash, GGX_HASH_SHA256, 0);
     for (int i = 0; i < 8; i++) size |= (uint64_t)in[8 + i] << (8 * i);
     SHA256_CTX *c = sha256_of(hash);
     for (int i = 0; i < 8; i++) c->h[i] = 0;

@@ -12,7 +12,8 @@
 #define GGX_HASH_BLAKE2B 1u /* of 512 bits, without a key: what b2sum prints and what signatures are made of */
 #define GGX_HASH_SHA1 2u    /* only because git names files by it: it no longer withstands an enemy */
 #define GGX_HASH_CRC32C 3u  /* against accidents only */
-#define GGX_HASH_KINDS 4u
+#define GGX_HASH_GIT 4u     /* SHA-1 behind git's header: the name of a file in git */
+#define GGX_HASH_KINDS 5u
 
 #define GGX_HASH_MAX 64          /* bytes of the longest digest */
 #define GGX_HASH_TEXT 130        /* bytes of its text with a NUL */
@@ -29,9 +30,8 @@ const char *ggx_hash_name(uint32_t kind);               /* "sha256" … */
 uint32_t ggx_hash_size(uint32_t kind);                  /* bytes of a digest */
 int ggx_hash_kind_of(const char *name, uint32_t *kind); /* 0: there is none of that name */
 
-void ggx_hash_begin(ggx_hash *hash, uint32_t kind);
-/* A SHA-1 that begins with git's header for a file of `size` bytes: "blob SIZE" and a NUL. */
-void ggx_hash_begin_blob(ggx_hash *hash, uint64_t size);
+/* `size`: how many bytes will follow; only GGX_HASH_GIT asks, whose header says it ("blob SIZE" and a NUL). */
+void ggx_hash_begin(ggx_hash *hash, uint32_t kind, uint64_t size);
 void ggx_hash_update(ggx_hash *hash, const void *data, uint64_t size);
 /* Gives the digest's size. The hash must begin anew before it is used again. */
 uint32_t ggx_hash_end(ggx_hash *hash, uint8_t out[GGX_HASH_MAX]);

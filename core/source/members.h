@@ -20,9 +20,10 @@ typedef struct ggx_file {
     ggx_str name;     /* relative to the root; NUL-terminated */
     const char *path; /* to open it when it is not below the root, and to show */
     ggx_file_state state;
-    const char *bytes; /* of a member in memory, else NULL */
-    int32_t below;     /* 1: opened as `name` below the root */
-    int32_t slot;      /* index in `open`, or -1 */
+    const char *bytes;    /* of a member in memory, else NULL */
+    int32_t below;        /* 1: opened as `name` below the root */
+    int32_t slot;         /* index in `open`, or -1 */
+    _Atomic int32_t read; /* 1: somebody read of it */
 } ggx_file;
 
 typedef struct ggx_files {

@@ -194,3 +194,12 @@ uint64_t ggx_source_bytes_read(const ggx_source *source)
     ggx_files *files = source->context;
     return atomic_load_explicit(&files->bytes_read, memory_order_relaxed);
 }
+
+int ggx_source_was_read(const ggx_source *source, uint32_t member)
+{
+    ggx_files *files = source->context;
+    pthread_mutex_lock(&files->lock);
+    const ggx_file *file = member < files->count ? files->files[member] : NULL;
+    pthread_mutex_unlock(&files->lock);
+    return file && atomic_load_explicit(&file->read, memory_order_relaxed);
+}

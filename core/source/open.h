@@ -27,6 +27,9 @@ const char *ggx_source_path(const ggx_source *source, uint32_t member);
 /* Bytes read through read_at since the source was opened, for reports and tests. */
 uint64_t ggx_source_bytes_read(const ggx_source *source);
 
+/* 1 when bytes of the member were read through read_at. */
+int ggx_source_was_read(const ggx_source *source, uint32_t member);
+
 /* Modification time (nanoseconds), size and inode of a member, as 24 bytes that tell a changed file from the same one. Looks at the
  * file again: GGX_E_INTEGRITY when it is not what it was when the source first saw it. */
 ggx_status ggx_source_identity(const ggx_source *source, uint32_t member, uint64_t out[3], ggx_error *error);

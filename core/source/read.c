@@ -279,7 +279,9 @@ static ggx_status read_at(const ggx_source *source, uint32_t index, uint64_t off
         status = read_whole(fd, index, offset, out, size, error);
         release(files, fd, slot);
     }
-    if (status == GGX_OK) atomic_fetch_add_explicit(&files->bytes_read, size, memory_order_relaxed);
+    if (status != GGX_OK) return status;
+    atomic_store_explicit(&file->read, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&files->bytes_read, size, memory_order_relaxed);
     return status;
 }
 

@@ -28,7 +28,7 @@ static void digest_text(uint32_t kind, const void *data, uint64_t size, uint64_t
 {
     ggx_hash hash;
     uint8_t digest[GGX_HASH_MAX];
-    ggx_hash_begin(&hash, kind);
+    ggx_hash_begin(&hash, kind, size);
     for (uint64_t at = 0; at < size; at += step)
         ggx_hash_update(&hash, (const char *)data + at, size - at < step ? size - at : step);
     assert_int_equal(hash.size, size);
@@ -52,7 +52,7 @@ static void git_names_a_file_so(void **state)
     uint8_t digest[GGX_HASH_MAX];
     char text[GGX_HASH_TEXT];
     (void)state;
-    ggx_hash_begin_blob(&hash, 6);
+    ggx_hash_begin(&hash, GGX_HASH_GIT, 6);
     ggx_hash_update(&hash, "hello\n", 6);
     assert_int_equal(hash.size, 6);
     ggx_hash_text(digest, ggx_hash_end(&hash, digest), text);
@@ -69,7 +69,7 @@ static void a_stored_hash_goes_on_at_every_byte(void **state)
     for (size_t cut = 0; cut <= sizeof bytes; cut++) {
         ggx_hash first, second;
         uint8_t stored[GGX_HASH_STATE_BYTES], digest[GGX_HASH_MAX];
-        ggx_hash_begin(&first, GGX_HASH_SHA256);
+        ggx_hash_begin(&first, GGX_HASH_SHA256, 0);
         ggx_hash_update(&first, bytes, cut);
         ggx_hash_store(&first, stored);
         assert_true(ggx_hash_load(&second, stored));
