@@ -3,7 +3,7 @@
 #include "cli/report.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
-#include "source/open.h"
+#include "flow.h"
 #include <errno.h>
 #include <ggx_sdk/error.h>
 #include <math.h>
@@ -11,31 +11,17 @@
 
 #define TABLE_MEMORY (256u << 20)
 
-typedef struct model {
-    ggx_source *source;
-    ggx_checkpoint checkpoint;
-    int open;
-} model;
-
-static ggx_status open_model(model *m, ggx_registry *registry, const char *path, const ggx_cli *cli, ggx_error *error)
+static ggx_status open_model(ggx_flow *model, ggx_registry *registry, const char *path, const ggx_cli *cli,
+                             ggx_error *error)
 {
     const ggx_arguments *a = &cli->arguments;
-    ggx_status status = ggx_source_open(path, &m->source, error);
-    if (status == GGX_OK)
-        status = ggx_checkpoint_open(&m->checkpoint, registry, m->source, NULL, a->settings, a->setting_count,
-                                     &cli->run, error);
-    m->open = status == GGX_OK;
-    return status;
-}
-
-static void close_model(model *m)
-{
-    if (m->open) ggx_checkpoint_close(&m->checkpoint);
-    ggx_source_close(m->source);
+    const ggx_conversion wanted = {
+        .input = path, .recipe = a->recipe, .settings = a->settings, .setting_count = a->setting_count};
+    return ggx_flow_open(model, registry, &wanted, &cli->run, error);
 }
 
 /* Compares what has the same name in both; whole numbers (i8 … u64) are no weights and are left out. */
-static ggx_status compare_all(const model *m, ggx_arena *arena, const ggx_run *run, ggx_quality *q, ggx_error *error)
+static ggx_status compare_all(const ggx_flow *m, ggx_arena *arena, const ggx_run *run, ggx_quality *q, ggx_error *error)
 {
     const ggx_checkpoint *a = &m[0].checkpoint, *b = &m[1].checkpoint;
     q->rows = ggx_arena_array(arena, a->tensor_count, sizeof *q->rows);
@@ -130,7 +116,7 @@ int ggx_verb_quality(ggx_cli *cli)
 {
     const ggx_arguments *a = &cli->arguments;
     ggx_registry registry;
-    model models[2] = {0};
+    ggx_flow models[2] = {0};
     ggx_arena arena;
     ggx_quality quality = {0};
     ggx_text out = {0};
@@ -142,6 +128,10 @@ int ggx_verb_quality(ggx_cli *cli)
         status = open_model(&models[i], &registry, a->operands[i], cli, &error);
         if (status != GGX_OK) at_fault = models[i].source;
     }
+    const ggx_setting *unused = status == GGX_OK ? ggx_settings_unused(a->settings, a->setting_count) : NULL;
+    if (unused)
+        status = ggx_fail(&error, GGX_E_USAGE, "readers %s and %s have no option '%.80s'",
+                          models[0].checkpoint.reader_name, models[1].checkpoint.reader_name, unused->name);
     if (status == GGX_OK) status = compare_all(models, &arena, &cli->run, &quality, &error);
     if (status == GGX_OK && a->html) status = write_page(a, &quality, &error);
     if (status == GGX_OK && a->json)
@@ -149,8 +139,8 @@ int ggx_verb_quality(ggx_cli *cli)
     else if (status == GGX_OK)
         print_table(&quality, &arena, &out);
     int code = status == GGX_OK ? ggx_report_result(&out) : ggx_report_error(&error, at_fault);
-    close_model(&models[0]);
-    close_model(&models[1]);
+    ggx_flow_close(&models[0]);
+    ggx_flow_close(&models[1]);
     ggx_arena_free(&arena);
     ggx_registry_close(&registry);
     return code;

@@ -3,7 +3,9 @@ import glob
 import hashlib
 import json
 import os
+import subprocess
 import sys
+import tempfile
 
 import oracle
 
@@ -98,7 +100,31 @@ def check_wrong_header(program):
         check_refused(program, path, str(wrong))
 
 
+def check_recipe(program):
+    """A recipe that is named supplies the header: for looking, for comparing and for quantizing anew."""
+    ggx, folder = os.environ["GGX"], oracle.case("golden/01-gpt2-ckpt/expect")
+    if not folder:
+        return
+    f32, f16 = (os.path.join(folder, f"ggml-model-{kind}.bin") for kind in ("f32", "f16"))
+
+    def run(*words):
+        return subprocess.run([ggx, *words], capture_output=True, text=True, timeout=60)
+
+    listed = json.loads(run("inspect", "--json", "--recipe", "gpt-2", f16).stdout)
+    assert len(listed["tensors"]) == 40 and listed["metadata"]["n_layer"]
+    compared = json.loads(run("quality", "--json", "--recipe", "gpt-2", f32, f16).stdout)
+    assert len(compared["tensors"]) == 40 and all(t["cosine"] > 0.999 for t in compared["tensors"])
+    assert run("quality", "-O", "ggml.header=" + GPT2, f32, f16).returncode == 0
+    wrong = run("quality", "-O", "ggml.heads=1", "-O", "ggml.header=" + GPT2, f32, f16)
+    assert wrong.returncode == 2 and "ggml.heads" in wrong.stderr, wrong
+    with tempfile.TemporaryDirectory() as work:
+        out = os.path.join(work, "q.bin")
+        made = run(f16, "-o", out, "--recipe", "gpt-2-bin", "--type", "q8_0", "--quiet")
+        assert made.returncode == 0, made.stderr
+        assert {t["type"] for t in json.loads(run("inspect", "--json", "--recipe", "gpt-2", out).stdout)["tensors"]} >= {"q8_0", "f32"}
+
+
 if __name__ == "__main__":
-    for check in (check_golden, check_vad, check_real, check_wrong_header):
+    for check in (check_recipe, check_golden, check_vad, check_real, check_wrong_header):
         check(sys.argv[1])
     oracle.finish()

@@ -11,7 +11,7 @@ ggx_status h5_cannot(const ggx_cursor *c, ggx_error *error, const char *text)
     return ggx_fail_at(error, GGX_E_UNSUPPORTED, c->member, c->at, "%s", text);
 }
 
-ggx_status h5_file_at(h5_file *f, ggx_cursor *c, uint64_t address, uint64_t size, const char *what, ggx_error *error)
+static ggx_status place(h5_file *f, uint64_t address, uint64_t size, const char *what, ggx_error *error)
 {
     uint64_t room = f->end - f->base;
     if (++f->steps > f->max_steps)
@@ -23,9 +23,17 @@ ggx_status h5_file_at(h5_file *f, ggx_cursor *c, uint64_t address, uint64_t size
         return ggx_fail_at(error, GGX_E_MALFORMED, f->member, GGX_NO_OFFSET,
                            "%s at address %llu lies beyond the end of the file; it is cut short or damaged", what,
                            (unsigned long long)address);
-    ggx_cursor_init(c, f->source, f->member, f->base + address, size == H5_NONE ? f->end : f->base + address + size,
-                    error);
     return GGX_OK;
+}
+
+/* Also a cursor that could not be placed may be read: it gives zeros and keeps its status. */
+ggx_status h5_file_at(h5_file *f, ggx_cursor *c, uint64_t address, uint64_t size, const char *what, ggx_error *error)
+{
+    ggx_status status = place(f, address, size, what, error);
+    uint64_t begin = status == GGX_OK ? f->base + address : f->end;
+    ggx_cursor_init(c, f->source, f->member, begin, size == H5_NONE || status != GGX_OK ? f->end : begin + size, error);
+    c->status = status;
+    return status;
 }
 
 uint64_t h5_address(const h5_file *f, ggx_cursor *c, const char *what)

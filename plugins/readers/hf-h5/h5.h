@@ -31,7 +31,7 @@ typedef struct h5_file {
 /* file.c: finds the superblock in [begin, end) of the member. */
 ggx_status h5_file_open(h5_file *f, uint64_t begin, uint64_t end, ggx_error *error);
 
-/* file.c: a cursor over `size` bytes (or to the end of file: H5_NONE) from an address. Counts a step. */
+/* file.c: a cursor over `size` bytes (or to the end of file: H5_NONE) from an address. Counts a step. When it fails, the cursor gives zeros. */
 ggx_status h5_file_at(h5_file *f, ggx_cursor *c, uint64_t address, uint64_t size, const char *what, ggx_error *error);
 
 /* file.c: the next address, or H5_NONE; the next length. */
