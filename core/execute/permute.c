@@ -4,17 +4,17 @@
 
 #include <string.h>
 
-#define SQUARE 32
-
-#define PLANE(name, word)                                                                                   \
+/* `side`: of the square, measured. The strides of matrices are multiples of many cache lines, so the lines of a larger square fall into few
+ * sets and drive each other out. */
+#define PLANE(name, word, side)                                                                             \
     static void name(uint8_t *out_bytes, const uint8_t *in_bytes, const ggx_loop *row, const ggx_loop *col) \
     {                                                                                                       \
         word *out = (word *)(void *)out_bytes;                                                              \
         const word *in = (const word *)(const void *)in_bytes;                                              \
-        for (uint64_t r0 = 0; r0 < row->count; r0 += SQUARE) {                                              \
-            const uint64_t r1 = row->count - r0 < SQUARE ? row->count : r0 + SQUARE;                        \
-            for (uint64_t c0 = 0; c0 < col->count; c0 += SQUARE) {                                          \
-                const uint64_t c1 = col->count - c0 < SQUARE ? col->count : c0 + SQUARE;                    \
+        for (uint64_t r0 = 0; r0 < row->count; r0 += side) {                                                \
+            const uint64_t r1 = row->count - r0 < side ? row->count : r0 + side;                            \
+            for (uint64_t c0 = 0; c0 < col->count; c0 += side) {                                            \
+                const uint64_t c1 = col->count - c0 < side ? col->count : c0 + side;                        \
                 for (uint64_t r = r0; r < r1; r++)                                                          \
                     for (uint64_t c = c0; c < c1; c++)                                                      \
                         out[(int64_t)r * row->to + (int64_t)c * col->to] =                                  \
@@ -23,10 +23,10 @@
         }                                                                                                   \
     }
 
-PLANE(plane_8, uint8_t)
-PLANE(plane_16, uint16_t)
-PLANE(plane_32, uint32_t)
-PLANE(plane_64, uint64_t)
+PLANE(plane_8, uint8_t, 16)
+PLANE(plane_16, uint16_t, 16)
+PLANE(plane_32, uint32_t, 16)
+PLANE(plane_64, uint64_t, 32)
 
 static void plane_any(uint8_t *out, const uint8_t *in, uint32_t unit, const ggx_loop *row, const ggx_loop *col)
 {
