@@ -68,6 +68,7 @@ static void further_words_do_what_the_docs_say(void **state)
         ggx_recipe_result result;
         ggx_error error;
         char text[2048];
+        if (!GGX_HAS_PCRE2 && strstr(good[i].recipe, "\"re:")) continue; /* refused there */
         ggx_arena_init(&arena, 64 << 20);
         fake *f = fake_make(good[i].checkpoint);
         if (fake_apply(&arena, f, good[i].recipe, "out", &result, &error) != GGX_OK)
@@ -86,6 +87,7 @@ static void their_refusals_say_where_and_why(void **state)
         ggx_arena arena;
         ggx_recipe_result result;
         ggx_error error;
+        if (!GGX_HAS_PCRE2 && strstr(bad[i].recipe, "\"re:")) continue;
         ggx_arena_init(&arena, 64 << 20);
         fake *f = fake_make(bad[i].checkpoint);
         ggx_status status = fake_apply(&arena, f, bad[i].recipe, "out", &result, &error);
