@@ -23,6 +23,7 @@ static const verb verbs[] = {
     {GGX_VERB_TYPES, "types", "", "list the types that weights can be written as", ggx_verb_types, 0, 0},
     {GGX_VERB_RECIPES, "recipes", "[show|check|explain …]",
      "list recipes; show one, check a file, explain what one does", ggx_verb_recipes, 0, 1000},
+    {GGX_VERB_FIT, "fit", "MODEL", "list what a model could become, and what fits the machine", ggx_verb_fit, 1, 1},
     {GGX_VERB_HASH, "hash", "MODEL…", "print digests of files, or of the tensors in them", ggx_verb_hash, 1, 100000},
     {GGX_VERB_VERIFY, "verify", "FILE|DIR", "check files against digests or a signature", ggx_verb_verify, 1, 1},
     {GGX_VERB_QUALITY, "quality", "MODEL OTHER", "compare the weights of two models", ggx_verb_quality, 2, 2},

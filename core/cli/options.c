@@ -7,7 +7,7 @@
 
 #define MAKES_PLAN (GGX_VERB_CONVERT | GGX_VERB_PLAN)
 #define MAKES_RESULT (MAKES_PLAN | GGX_VERB_RECIPES)
-#define OPENS_MODEL (MAKES_RESULT | GGX_VERB_INSPECT | GGX_VERB_HASH)
+#define OPENS_MODEL (MAKES_RESULT | GGX_VERB_INSPECT | GGX_VERB_HASH | GGX_VERB_FIT)
 #define LOADS_PLUGINS (OPENS_MODEL | GGX_VERB_PLUGINS | GGX_VERB_TYPES | GGX_VERB_BENCH | GGX_VERB_QUALITY)
 #define EVERY_VERB UINT32_MAX
 
@@ -34,7 +34,8 @@ static read_value read_flag, read_text, read_type, read_directory, read_setting,
 static const option options[] = {
     {"output", 'o', MAKES_PLAN, "FILE", "the file to make", read_text, FIELD(output)},
     {"reader", 0, OPENS_MODEL, "NAME", "the source's format, if its bytes do not tell", read_text, FIELD(reader)},
-    {"writer", 0, MAKES_RESULT, "NAME[-TYPE]", "the output's format; else its name decides", read_text, FIELD(writer)},
+    {"writer", 0, MAKES_RESULT | GGX_VERB_FIT, "NAME[-TYPE]", "the output's format; else its name decides", read_text,
+     FIELD(writer)},
     {"type", 0, MAKES_RESULT | GGX_VERB_BENCH, "TYPE[,TYPE]",
      "the weights' type (ggx types); of several, an output each", read_type, FIELD(type)},
     {"tensor-type", 0, MAKES_RESULT, "GLOB=TYPE", "another type for tensors of that name; repeatable", read_override,
@@ -46,8 +47,10 @@ static const option options[] = {
      FIELD(embedding_type)},
     {"leave-output-tensor", 0, MAKES_RESULT, NULL, "with a mixture: the output matrix stays as it is", read_flag,
      FIELD(leave_output)},
-    {"imatrix", 0, MAKES_PLAN, "FILE", "importance matrix: quantize with its weights", read_text, FIELD(imatrix)},
-    {"allow-requantize", 0, MAKES_PLAN, NULL, "quantize again what is quantized already", read_flag, FIELD(requantize)},
+    {"imatrix", 0, MAKES_PLAN | GGX_VERB_FIT, "FILE", "importance matrix: quantize with its weights", read_text,
+     FIELD(imatrix)},
+    {"allow-requantize", 0, MAKES_PLAN | GGX_VERB_FIT, NULL, "quantize again what is quantized already", read_flag,
+     FIELD(requantize)},
     {"via", 0, MAKES_PLAN, "TYPE", "round weights to this type before quantizing", read_text, FIELD(via)},
     {"layout", 0, MAKES_PLAN, "NAME", "source, or that of the mixture, the default", read_text, FIELD(layout)},
     {"keep-split", 0, MAKES_PLAN, NULL, "several files, as the model's are", read_flag, FIELD(keep_split)},
@@ -77,6 +80,11 @@ static const option options[] = {
     {"signature", 'S', GGX_VERB_VERIFY, "FILE", "a signature of minisign; needs --key", read_text, FIELD(signature)},
     {"key", 'K', GGX_VERB_VERIFY, "FILE|KEY", "the signer's public key", read_text, FIELD(key)},
     {"sha256", 0, GGX_VERB_VERIFY, "DIGEST", "what the file's SHA-256 has to be", read_text, FIELD(sha256)},
+    {"ram", 0, GGX_VERB_FIT, "BYTES", "memory to run the model in, as 8G", read_bytes, FIELD(ram)},
+    {"vram", 0, GGX_VERB_FIT, "BYTES", "memory of the graphics card", read_bytes, FIELD(vram)},
+    {"disk", 0, GGX_VERB_FIT, "BYTES", "disk for the conversion; else what is free here", read_bytes, FIELD(disk)},
+    {"context", 0, GGX_VERB_FIT, "N", "positions to keep in memory; 4096 if not given", read_bytes, FIELD(context)},
+    {"pick", 0, GGX_VERB_FIT, NULL, "print only the name of the best that fits", read_flag, FIELD(pick)},
     {"stats", 0, GGX_VERB_INSPECT, NULL, "with minimum, maximum and mean of the elements", read_flag, FIELD(stats)},
     {"check", 0, GGX_VERB_PLUGINS, NULL, "load all plugins, too; exit code 10 if one is refused", read_flag,
      FIELD(check)},

@@ -39,6 +39,7 @@ typedef struct ggx_arguments {
     uint32_t override_count;
     ggx_setting *settings; /* -O */
     uint32_t setting_count;
+    uint64_t ram, vram, disk, context;
     uint64_t memory, sync_bytes, split_bytes, split_tensors;
     uint32_t threads, part, parts;
     int32_t pure, leave_output, requantize, keep_split, user_plugins, json, quiet, verbose, help, stats, check, tensors,

@@ -1,11 +1,9 @@
 /* ggx types: the tensor types that plugins offer, and what makes them on this machine; and the mixtures. Reads manifests and data only. */
+#include "cli/mixtures.h"
 #include "cli/report.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
-#include "plan/mixture.h"
-#include <dirent.h>
 #include <ggx_sdk/error.h>
-#include <stdlib.h>
 
 /* What there is to say of one type. */
 typedef struct type_row {
@@ -32,51 +30,7 @@ static ggx_str join(ggx_arena *arena, const char *const *words)
     return all.data ? all : (ggx_str){"", 0};
 }
 
-typedef struct mixture_list {
-    const char **names;
-    ggx_mixture **mixtures;
-    uint32_t count;
-} mixture_list;
-
-static int is_mixture(const struct dirent *entry)
-{
-    size_t size = strlen(entry->d_name);
-    return entry->d_name[0] != '.' && size > 5 && !strcmp(entry->d_name + size - 5, ".json");
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-/* All of the data directory that are no bases, by name. */
-static ggx_status list_mixtures(ggx_arena *arena, mixture_list *out, ggx_error *error)
-{
-    struct dirent **entries = NULL;
-    const char *data = ggx_data_directory(arena);
-    ggx_str directory = ggx_arena_format(arena, "%s/mixtures", data ? data : "");
-    if (!data || !directory.data) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
-    int n = scandir(directory.data, &entries, is_mixture, by_name);
-    out->names = ggx_arena_array(arena, n > 0 ? (uint64_t)n : 1, sizeof *out->names);
-    out->mixtures = ggx_arena_array(arena, n > 0 ? (uint64_t)n : 1, sizeof *out->mixtures);
-    ggx_status status =
-        out->names && out->mixtures ? GGX_OK : ggx_fail(error, GGX_E_NOMEM, "no memory for the list of mixtures");
-    for (int i = 0; i < n; i++) {
-        ggx_mixture *mixture = NULL;
-        ggx_str id = {entries[i]->d_name, strlen(entries[i]->d_name) - 5};
-        if (status == GGX_OK) status = ggx_mixture_find(arena, directory.data, id, &mixture, error);
-        if (status == GGX_OK && mixture) {
-            id = ggx_arena_str(arena, id);
-            out->names[out->count] = id.data ? id.data : "";
-            out->mixtures[out->count++] = mixture;
-        }
-        free(entries[i]);
-    }
-    free(entries);
-    return status;
-}
-
-static void print_mixtures(const mixture_list *list, ggx_arena *arena, ggx_text *out)
+static void print_mixtures(const ggx_mixture_list *list, ggx_arena *arena, ggx_text *out)
 {
     ggx_table table = {.arena = arena, .columns = 2};
     const char **cells = list->count ? ggx_table_add(&table) : NULL;
@@ -91,7 +45,7 @@ static void print_mixtures(const mixture_list *list, ggx_arena *arena, ggx_text 
     ggx_table_print(&table, 0, out);
 }
 
-static void print_mixtures_json(const mixture_list *list, ggx_text *out)
+static void print_mixtures_json(const ggx_mixture_list *list, ggx_text *out)
 {
     ggx_text_format(out, "],\n \"mixtures\": [");
     for (uint32_t i = 0; i < list->count; i++) {
@@ -124,7 +78,7 @@ static void print_table(ggx_registry *registry, ggx_text *out)
     ggx_table_print(&table, 0, out);
 }
 
-static void print_json(ggx_registry *registry, const mixture_list *mixtures, ggx_text *out)
+static void print_json(ggx_registry *registry, const ggx_mixture_list *mixtures, ggx_text *out)
 {
     type_row row;
     uint32_t n = 0;
@@ -150,9 +104,9 @@ int ggx_verb_types(ggx_cli *cli)
     ggx_text out = {0};
     ggx_error error;
     int code;
-    mixture_list mixtures = {0};
+    ggx_mixture_list mixtures = {0};
     if (ggx_cli_registry(cli, &registry, &error) != GGX_OK ||
-        list_mixtures(&registry.arena, &mixtures, &error) != GGX_OK) {
+        ggx_cli_mixtures(&registry.arena, &mixtures, &error) != GGX_OK) {
         code = ggx_report_error(&error, NULL);
     } else {
         if (cli->arguments.json)

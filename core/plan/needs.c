@@ -1,0 +1,98 @@
+/* The keys are those of the output's header below its architecture's own name, so no architecture is known here. */
+#include "plan/needs.h"
+
+#include <ggx_sdk/checked.h>
+#include <stdio.h>
+
+#define CACHE_BYTES 2u /* of one element */
+#define LAYERS_MAX 65536u
+
+static const ggx_kv *find(const ggx_plan *plan, const char *key)
+{
+    for (uint64_t i = 0; i < plan->kv_count; i++)
+        if (ggx_str_same(plan->kvs[i].key, ggx_str_of(key))) return &plan->kvs[i];
+    return NULL;
+}
+
+static const ggx_kv *find_own(const ggx_plan *plan, const char *key)
+{
+    char name[256];
+    const ggx_kv *kv = find(plan, "general.architecture");
+    if (!kv || kv->type != GGX_KV_STRING) return NULL;
+    const ggx_str own = *(const ggx_str *)kv->data;
+    if (own.size > 100) return NULL;
+    snprintf(name, sizeof name, "%.*s.%s", (int)own.size, own.data, key);
+    return find(plan, name);
+}
+
+/* Element `i` of a list, or the one value for all; 0 unless it is a whole number that is not negative. */
+static int element_of(const ggx_kv *kv, uint64_t i, uint64_t *out)
+{
+    int64_t value = -1;
+    if (!kv || !kv->count) return 0;
+    if (kv->type != GGX_KV_ARRAY) i = 0;
+    if (i >= kv->count) return 0;
+    switch (kv->elem_type) {
+    case GGX_KV_U32: value = ((const uint32_t *)kv->data)[i]; break;
+    case GGX_KV_I32: value = ((const int32_t *)kv->data)[i]; break;
+    case GGX_KV_I64: value = ((const int64_t *)kv->data)[i]; break;
+    case GGX_KV_U16: value = ((const uint16_t *)kv->data)[i]; break;
+    case GGX_KV_BOOL:
+    case GGX_KV_U8: value = ((const uint8_t *)kv->data)[i]; break;
+    case GGX_KV_U64:
+        if (((const uint64_t *)kv->data)[i] <= INT64_MAX) value = (int64_t)((const uint64_t *)kv->data)[i];
+        break;
+    default: break;
+    }
+    *out = (uint64_t)value;
+    return value >= 0;
+}
+
+static int number_of(const ggx_plan *plan, const char *key, uint64_t layer, uint64_t *out)
+{
+    return element_of(find_own(plan, key), layer, out);
+}
+
+/* Elements that one position takes in one layer. */
+static int width_of(const ggx_plan *plan, uint64_t layer, uint64_t *out)
+{
+    uint64_t heads, pairs, width, key, value, both;
+    if (!number_of(plan, "attention.head_count", layer, &heads)) return 0;
+    if (!number_of(plan, "attention.head_count_kv", layer, &pairs)) pairs = heads;
+    *out = 0;
+    if (!pairs) return 1; /* a layer without attention */
+    if (!number_of(plan, "attention.key_length", layer, &key)) {
+        if (!heads || !number_of(plan, "embedding_length", layer, &width)) return 0;
+        key = width / heads;
+    }
+    if (!number_of(plan, "attention.value_length", layer, &value)) value = key;
+    return ggx_add_u64(key, value, &both) && ggx_mul_u64(both, pairs, out);
+}
+
+static int cache_of(const ggx_plan *plan, uint64_t layers, uint64_t context, uint64_t *out)
+{
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < layers; i++) {
+        uint64_t width;
+        if (!width_of(plan, i, &width) || !ggx_add_u64(sum, width, &sum)) return 0;
+    }
+    return ggx_mul_u64(sum, context, out) && ggx_mul_u64(*out, CACHE_BYTES, out);
+}
+
+void ggx_plan_needs(const ggx_plan *plan, uint64_t context, ggx_needs *out)
+{
+    uint64_t most, causal;
+    memset(out, 0, sizeof *out);
+    out->context = context;
+    for (uint64_t i = 0; i < plan->tensor_count; i++) out->weights += plan->tensors[i].nbytes;
+    if (!number_of(plan, "block_count", 0, &out->layers) || out->layers > LAYERS_MAX) {
+        out->layers = 0;
+        return;
+    }
+    if (number_of(plan, "context_length", 0, &most) && most && most < context) out->context = most;
+    if (number_of(plan, "attention.causal", 0, &causal) && !causal)
+        out->known = 1; /* all positions at once, nothing is kept */
+    else
+        out->known = cache_of(plan, out->layers, out->context, &out->cache);
+    if (!out->known) out->cache = 0;
+}
