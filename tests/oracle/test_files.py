@@ -11,13 +11,18 @@ import oracle
 
 GGX, BUILD = os.environ["GGX"], os.environ["GGX_BUILD"]
 FILES = {
-    "safetensors": ["safetensors/burn_multi/multi_layer.safetensors"],
-    "pth": ["pth/burn_reader/reader/test_data/state_dict.pt"],
-    "pth stream": ["pth/lpips/v0.0/alex.pth"],
-    "tf": ["tf/half_plus_two_tf2/variables/variables.index", "tf/half_plus_two_tf2/variables/variables.data-00000-of-00001"],
-    "hf-h5": ["h5/pyfive/latest.hdf5"],
-    "npz": ["npz/whisper_mel/mel_filters.npz"],
+    "safetensors": ["real/safetensors/burn_multi/multi_layer.safetensors"],
+    "pth": ["real/pth/burn_reader/reader/test_data/state_dict.pt"],
+    "pth stream": ["real/pth/lpips/v0.0/alex.pth"],
+    "tf": ["real/tf/half_plus_two_tf2/variables/variables.index", "real/tf/half_plus_two_tf2/variables/variables.data-00000-of-00001"],
+    "hf-h5": ["real/h5/pyfive/latest.hdf5"],
+    "keras": ["real/h5/keras-zip-art/model_test_functionally_equivalent_extraction.keras"],
+    "npz": ["real/npz/whisper_mel/mel_filters.npz"],
+    "darknet": ["real/darknet/yoloface-50k/yoloface-50k.weights", "real/darknet/yoloface-50k/yoloface-50k.cfg"],
+    "gguf": ["real/gguf/ggml-vocab-gpt-2.gguf"],
+    "ggml": ["golden/01-gpt2-ckpt/expect/ggml-model-f32.bin"],
 }
+OPTIONS = {"ggml": ["-O", "ggml.header=n_vocab,n_ctx,n_embd,n_head,n_layer,ftype,tokens,vocab:str*tokens"]}
 SYSTEM = ("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/etc/ld.so.", "/proc/self/", "/proc/meminfo", "/proc/cpuinfo", "/proc/sys/vm/", "/sys/devices/system/cpu", "/sys/fs/cgroup",
           "/usr/share/locale", "/usr/lib/locale", "/dev/null", "/dev/urandom", "/etc/localtime")
 OPENS = re.compile(r"\b(?:openat2?|open|creat)\((?:(?:AT_FDCWD|\d+)<(?P<at>[^>]*)>, |AT_FDCWD, )?\"(?P<path>[^\"]*)\"(?P<rest>.*)")
@@ -68,14 +73,15 @@ def main():
         log, out = os.path.join(work, "trace"), pathlib.Path(work).resolve() / "out"
         out.mkdir()
         for what, names in FILES.items():
-            found = [oracle.case("real/" + name) for name in names]
+            found = [oracle.case(name) for name in names]
             if not all(found):
                 continue
             folder = pathlib.Path(work).resolve() / what.replace(" ", "-")
             folder.mkdir()
             for path in found:
                 shutil.copy(path, folder)
-            code, lines = trace([GGX, str(folder / pathlib.Path(found[0]).name), "-o", str(out / "copy.safetensors"), "--recipe", "none", "--quiet"], log)
+            code, lines = trace([GGX, str(folder / pathlib.Path(found[0]).name), "-o", str(out / ("copy.gguf" if what in ("gguf", "ggml") else "copy.safetensors")), "--recipe", "none",
+                                 "--quiet", *OPTIONS.get(what, [])], log)
             assert code == 0, f"{what}: {code}\n" + "\n".join(lines[-5:])
             check(what, lines, folder, out)
         folder = pathlib.Path(work).resolve() / "evil"

@@ -223,17 +223,38 @@ def check_torchscript(program, folder):
     torch.jit.trace(model, torch.ones(1, 1, 8, 8)).save(path)
     listing = reader_list.read(program, path)
     wanted = model.state_dict()
-    assert {k: v for k, v in listing.tensors.items() if k.startswith("constants.")} or True
     mine = {k: t for k, t in listing.tensors.items() if not k.startswith("constants")}
     assert sorted(mine) == sorted(wanted), sorted(mine)
     for name, tensor in wanted.items():
         assert mine[name].shape == tuple(tensor.shape) and mine[name].data == bytes_of(tensor), name
 
+    table, other = torch.arange(3.), torch.ones(2, 3, dtype=torch.float64)
+
     def with_constant(x):
-        return x + torch.arange(3.)
+        return x + table + other
 
     torch.jit.trace(with_constant, torch.ones(3)).save(path)
-    reader_list.read(program, path)
+    constants = reader_list.read(program, path).tensors
+    kept = torch.jit.load(path).code_with_constants[1].const_mapping
+    assert kept and {int(k[1:]): v for k, v in kept.items()}.keys() == {int(k.split(".")[1]) for k in constants}, (kept, list(constants))
+    for name, tensor in kept.items():
+        assert constants[f"constants.{int(name[1:])}"].data == bytes_of(tensor), name
+
+    class Odd(torch.nn.Module):
+        """A tensor that is neither parameter nor buffer, and one in a list."""
+
+        def __init__(self):
+            super().__init__()
+            self.table = torch.arange(6.)
+            self.parts = [torch.ones(2), torch.zeros(3)]
+
+        def forward(self, x):
+            return x + self.table + self.parts[0].sum()
+
+    torch.jit.script(Odd()).save(path)
+    mine = reader_list.read(program, path).tensors
+    assert mine["table"].data == bytes_of(torch.arange(6.)), list(mine)
+    assert [mine[f"parts.{i}"].shape for i in range(2)] == [(2,), (3,)], list(mine)
 
 
 def check_golden(program):

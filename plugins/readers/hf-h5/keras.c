@@ -46,7 +46,7 @@ static ggx_status join(h5_file *f, ggx_str a, ggx_str b, ggx_str *out, ggx_error
         memcpy(path, a.data, (size_t)a.size);
         path[a.size] = '/';
     }
-    memcpy(path + (size - b.size), b.data, (size_t)b.size);
+    if (b.size) memcpy(path + (size - b.size), b.data, (size_t)b.size);
     out->data = path;
     out->size = size;
     return GGX_OK;
