@@ -130,6 +130,8 @@ static inline lanes find_largest_lanes(int n, const lanes *x, lanes *magnitude, 
     return largest;
 }
 
+#define SYMMETRIC_TRIALS 18
+
 /* What the trials of a symmetric search share. */
 typedef struct symmetric_lanes {
     int n, nmax;
@@ -158,33 +160,64 @@ typedef struct symmetric_best {
     lanes scale, score, inverse;
 } symmetric_best;
 
-static inline void try_symmetric_lanes(const symmetric_lanes *in, int clamp_low, int clamp_high, lanes inverse,
-                                       symmetric_best *best)
+/* The same of two trials, which hide each other's waiting. */
+static inline void fit_two_symmetric_lanes(const symmetric_lanes *in, int clamp_low, int clamp_high,
+                                           const lanes *inverses, lanes *sum_xl, lanes *sum_l2)
 {
-    lanes sum_xl, sum_l2;
-    fit_symmetric_lanes(in, clamp_low, clamp_high, inverse, &sum_xl, &sum_l2);
-    mask wins = m_and(f_lt(f_zero(), sum_l2), f_lt(f_mul(best->score, sum_l2), f_mul(sum_xl, sum_xl)));
-    if (!m_bits(wins)) return;
-    lanes scale = f_div(sum_xl, sum_l2);
-    best->scale = f_pick(wins, scale, best->scale);
-    best->score = f_pick(wins, f_mul(scale, sum_xl), best->score);
-    best->inverse = f_pick(wins, inverse, best->inverse);
+    lanes xl0 = f_zero(), l20 = f_zero(), xl1 = f_zero(), l21 = f_zero(), first = inverses[0], second = inverses[1];
+    lanes low = f_set((float)-in->nmax), high = f_set((float)(in->nmax - 1));
+    for (int i = 0; i < in->n; i++) {
+        lanes x = in->x[i], wx = in->wx[i], w = in->weights[i];
+        lanes l0 = f_round(f_mul(first, x)), l1 = f_round(f_mul(second, x));
+        if (clamp_high) {
+            l0 = f_min(l0, high);
+            l1 = f_min(l1, high);
+        }
+        if (clamp_low) {
+            l0 = f_max(l0, low);
+            l1 = f_max(l1, low);
+        }
+        xl0 = f_add(xl0, f_mul(wx, l0));
+        xl1 = f_add(xl1, f_mul(wx, l1));
+        l20 = f_add(l20, f_mul(f_mul(w, l0), l0));
+        l21 = f_add(l21, f_mul(f_mul(w, l1), l1));
+    }
+    sum_xl[0] = xl0;
+    sum_xl[1] = xl1;
+    sum_l2[0] = l20;
+    sum_l2[1] = l21;
 }
 
-/* The trials; `clamp_high` is 0 when no lane has an element that could need it. */
+/* The trials; `clamp_high` is 0 when no lane has an element that could need it. What wins is picked without a branch: with so many
+ * lanes one wins most of the time. */
 static inline void try_all_symmetric_lanes(const symmetric_lanes *in, int clamp_high, const lanes *inverses,
                                            symmetric_best *best)
 {
-    /* The largest magnitude comes to nmax and the trial's offset: below nmax + 1/2 nothing goes under -nmax. */
-    for (int k = 0; k < 13; k++) try_symmetric_lanes(in, 0, clamp_high, inverses[k], best);
-    for (int k = 13; k < 18; k++) try_symmetric_lanes(in, 1, clamp_high, inverses[k], best);
+    for (int k = 0; k < SYMMETRIC_TRIALS; k += 2) {
+        lanes xl[2], l2[2];
+        /* The largest magnitude comes to nmax and the trial's offset: below nmax - 1/2 nothing goes over nmax - 1, and below
+         * nmax + 1/2 nothing under -nmax. */
+        if (k < 4)
+            fit_two_symmetric_lanes(in, 0, 0, inverses + k, xl, l2);
+        else if (k < 12)
+            fit_two_symmetric_lanes(in, 0, clamp_high, inverses + k, xl, l2);
+        else
+            fit_two_symmetric_lanes(in, 1, clamp_high, inverses + k, xl, l2);
+        for (int n = 0; n < 2; n++) {
+            lanes scale = f_div(xl[n], l2[n]);
+            mask wins = m_and(f_lt(f_zero(), l2[n]), f_lt(f_mul(best->score, l2[n]), f_mul(xl[n], xl[n])));
+            best->scale = f_pick(wins, scale, best->scale);
+            best->score = f_pick(wins, f_mul(scale, xl[n]), best->score);
+            best->inverse = f_pick(wins, inverses[k + n], best->inverse);
+        }
+    }
 }
 
 static inline void search_symmetric_lanes(int n, int nmax, const lanes *x, const lanes *weights, symmetric_fit *fit)
 {
     symmetric_lanes in;
     symmetric_best best;
-    lanes inverses[18], magnitude, sum_xl, sum_l2, opposite = f_zero();
+    lanes inverses[SYMMETRIC_TRIALS], magnitude, sum_xl, sum_l2, opposite = f_zero();
     lanes largest = find_largest_lanes(n, x, &magnitude, &fit->bad);
     fit->zero = f_lt(magnitude, f_set(GGX_GROUP_EPSILON));
     in.n = n;
