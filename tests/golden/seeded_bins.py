@@ -155,6 +155,13 @@ def gpt2_cases(folder):
         expected = file(ftype, [record(n, turned(n, a), code if is_matrix(n) else 0) for n, a in byname])
         yield f"gpt-2 {kind}", folder, ["--type", kind], expected
         yield f"gpt-2 {kind} from TensorFlow", tf, ["--type", kind], expected
+    tokenizer = os.path.join(os.path.dirname(folder), "tokenizer")
+    os.mkdir(tokenizer)
+    for name in ("config.json", "model.safetensors"):
+        os.link(os.path.join(folder, name), os.path.join(tokenizer, name))
+    put(tokenizer, "tokenizer.json", {"added_tokens": [], "model": {"type": "BPE", "vocab": VOCAB}})
+    yield ("gpt-2 with tokenizer.json", tokenizer, ["--type", "f32"],
+           file(0, [record(n, turned(n, a), 0) for n, a in byname]))
     for code, kind in ((0, "f32"), (1, "f16")):
         compat = [record(openai(n), a.T if n.endswith("mlp.c_proj.weight") else a, code if a.ndim == 2 else 0) for n, a in state.items()]
         yield f"gpt-2-compat {kind}", folder, ["--type", kind, "--recipe", "gpt-2-compat"], file(code, compat)
