@@ -37,12 +37,13 @@ static int is_plain(const ggx_rule *rule, const ggx_node *to)
         if (slot == UINT32_MAX) return 0;
         seen |= 1u << slot;
     }
+    if (rule->over.size) seen |= 1u << ggx_pattern_slot(p, rule->over); /* counted, not read */
     return seen == (1u << p->slot_count) - 1;
 }
 
 static int is_listed(const ggx_rule *rule)
 {
-    return rule->domain_count == rule->sources[rule->leader].pattern->slot_count;
+    return rule->domain_count + (rule->over.size != 0) == rule->sources[rule->leader].pattern->slot_count;
 }
 
 const char *ggx_rule_one_way(const ggx_rule *rule)
@@ -50,7 +51,9 @@ const char *ggx_rule_one_way(const ggx_rule *rule)
     if (rule->kind == GGX_RULE_DROP) return "dropped";
     if (rule->kind == GGX_RULE_CONST) return "made from nothing";
     if (rule->kind == GGX_RULE_DECODE) return "unpacked by a plugin";
-    if (rule->join != GGX_JOIN_NONE) return "joined from several";
+    /* a stack counts its tensors by its axis; where one of several ends in a concatenation is not known */
+    if (rule->join != GGX_JOIN_NONE && !(rule->join == GGX_JOIN_STACK && rule->over.size)) return "joined from several";
+    if (rule->over.size && rule->sources->steps.first) return "changed before it is stacked";
     if (rule->sources[rule->leader].pattern->regex) return "a regular expression makes no names";
     const char *reason = steps_reason(&rule->steps);
     for (uint32_t i = 0; i < rule->output_count && !reason; i++) {
@@ -66,7 +69,8 @@ const char *ggx_rule_one_way(const ggx_rule *rule)
 typedef struct walk {
     ggx_apply apply;
     const struct ggx_recipe *recipe;
-    ggx_recipe_tensor *restored; /* for each tensor of the file; name empty: not yet */
+    ggx_recipe_tensor *restored;
+    uint64_t restored_count, restored_capacity;
     const char **lost;
     uint64_t lost_count, lost_capacity;
 } walk;
@@ -168,7 +172,8 @@ static uint32_t guesses(walk *w, const ggx_rule *rule, const ggx_tensor *t, shap
 {
     uint32_t n = 0;
     ggx_value list;
-    if (rule->shape && ggx_eval_list(w->apply.eval, rule->shape, &list) == GGX_OK && list.count <= GGX_MAX_RANK) {
+    if (rule->shape && !rule->over.size && ggx_eval_list(w->apply.eval, rule->shape, &list) == GGX_OK &&
+        list.count <= GGX_MAX_RANK) {
         int whole = 1;
         for (uint64_t i = 0; i < list.count; i++) {
             whole &= list.at.items[i].kind == GGX_VALUE_INT && list.at.items[i].integer > 0;
@@ -198,9 +203,49 @@ static int same_shape(const ggx_view *view, const ggx_tensor *t)
 
 static int taken(const walk *w, ggx_str name)
 {
-    for (uint64_t i = 0; i < w->apply.env->checkpoint->tensor_count; i++)
-        if (w->apply.used[i] == 1 && ggx_str_same(w->restored[i].name, name)) return 1;
+    for (uint64_t i = 0; i < w->restored_count; i++)
+        if (ggx_str_same(w->restored[i].name, name)) return 1;
     return 0;
+}
+
+static ggx_status keep_restored(walk *w, const ggx_recipe_tensor *made)
+{
+    if (w->restored_count == w->restored_capacity) {
+        uint64_t wider = w->restored_capacity ? 2 * w->restored_capacity : 64;
+        ggx_recipe_tensor *fresh = ggx_arena_array(w->apply.arena, wider, sizeof *fresh);
+        if (!fresh) return GGX_E_NOMEM;
+        if (w->restored_count) memcpy(fresh, w->restored, (size_t)(w->restored_count * sizeof *fresh));
+        w->restored = fresh;
+        w->restored_capacity = wider;
+    }
+    w->restored[w->restored_count++] = *made;
+    return GGX_OK;
+}
+
+/* The tensors of a stack, each by its number. */
+static ggx_status unstack(walk *w, const ggx_rule *rule, const ggx_match *match, const ggx_recipe_tensor *made)
+{
+    const ggx_pattern *pattern = rule->sources->pattern;
+    uint32_t axis = 0;
+    ggx_error inner = {0};
+    ggx_status status = rule->axis ? ggx_steps_axis(w->apply.eval, rule->axis, made->view.rank, &axis) : GGX_OK;
+    const uint64_t count = status == GGX_OK && made->view.rank ? made->view.shape[axis] : 0;
+    if (!count || count > GGX_MAX_PIECES) return GGX_E_UNSUPPORTED;
+    for (uint64_t e = 0; e < count && status == GGX_OK; e++) {
+        ggx_recipe_tensor one = *made;
+        ggx_match numbered = *match;
+        ggx_str number = ggx_arena_format(w->apply.arena, "%llu", (unsigned long long)e);
+        if (!number.data) return GGX_E_NOMEM;
+        numbered.slot[ggx_pattern_slot(pattern, rule->over)] = number;
+        one.name = ggx_pattern_fill(w->apply.arena, pattern, pattern, &numbered);
+        if (!one.name.data) return GGX_E_NOMEM;
+        status = ggx_view_copy(w->apply.arena, &made->view, &one.view, &inner);
+        if (status == GGX_OK) status = ggx_view_slice(w->apply.arena, &one.view, axis, e, e + 1, &inner);
+        if (status == GGX_OK) status = ggx_view_squeeze_axis(w->apply.arena, &one.view, axis, &inner);
+        one.quantize = one.view.rank >= 2;
+        if (status == GGX_OK) status = keep_restored(w, &one);
+    }
+    return status;
 }
 
 /* Undoes one output of a rule whose placeholders are bound. A tensor that does not fit is left for other rules. */
@@ -238,9 +283,10 @@ static ggx_status restore(walk *w, const ggx_rule *rule, const ggx_rule_output *
         ggx_origin_place(&output->origin, GGX_WHOLE, &made.rule_line, &made.rule_column);
         made.quantize = made.view.rank >= 2;
         if (t->type.block_elems > 1) made.default_type = GGX_LIT("f32");
-        w->restored[tensor] = made;
+        status = rule->over.size ? unstack(w, rule, match, &made) : keep_restored(w, &made);
+        if (status == GGX_E_UNSUPPORTED) continue;
         w->apply.used[tensor] = 1;
-        return GGX_OK;
+        return status;
     }
     return GGX_OK;
 }
@@ -383,11 +429,8 @@ int ggx_recipe_leads_back(const ggx_recipe *recipe, const ggx_recipe_env *env)
 
 static ggx_status keep(walk *w, ggx_recipe_result *out)
 {
-    const ggx_checkpoint *c = w->apply.env->checkpoint;
-    out->tensors = ggx_arena_array(w->apply.arena, c->tensor_count, sizeof *out->tensors);
-    if (!out->tensors) return GGX_E_NOMEM;
-    for (uint64_t i = 0; i < c->tensor_count; i++)
-        if (w->apply.used[i] == 1) out->tensors[out->tensor_count++] = w->restored[i];
+    out->tensors = w->restored;
+    out->tensor_count = w->restored_count;
     out->lost = w->lost;
     out->lost_count = w->lost_count;
     w->apply.profile = &w->recipe->backwards;
@@ -425,9 +468,7 @@ ggx_status ggx_recipe_backwards(ggx_arena *arena, const ggx_recipe *recipe, cons
     if (status != GGX_OK) return status;
     w.apply.used = ggx_arena_array(&eval.arena, env->checkpoint->tensor_count, 1);
     w.apply.domains = ggx_arena_array(&eval.arena, turned.rule_count, GGX_MAX_PLACEHOLDERS * sizeof(ggx_value));
-    w.restored = ggx_arena_array(arena, env->checkpoint->tensor_count, sizeof *w.restored);
-    status = w.apply.used && w.apply.domains && w.restored ? run(&w, out)
-                                                           : ggx_fail(error, GGX_E_NOMEM, "no memory for the recipe");
+    status = w.apply.used && w.apply.domains ? run(&w, out) : ggx_fail(error, GGX_E_NOMEM, "no memory for the recipe");
     ggx_eval_close(&eval);
     if (status == GGX_OK && !out->tensor_count)
         return ggx_fail(error, GGX_E_MALFORMED,

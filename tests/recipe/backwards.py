@@ -22,10 +22,11 @@ RECIPE = {
          "do": [{"reshape": [1, -1, 1, 1]}]},
         {"from": "norm", "to": "n", "do": [{"add": 1}, "neg"]},
         {"from": "keep.{rest...}", "to": "k/{rest}/x", "do": [{"if": "= heads == 2", "do": ["transpose"]}]},
+        {"from": "l.{i}.e.{e}.w", "stack": {"over": "e"}, "to": "l{i}/experts", "do": ["transpose"]},
         {"from": "fused", "into": [{"to": "f0", "do": [{"slice": {"axis": 0, "stop": 1}}]}, {"to": "f1", "do": [{"slice": {"axis": 0, "start": 1}}]}]}],
     "outputs": {"gguf": {"header": {"general.architecture": {"str": "net"}, "net.heads": {"u32": "= heads"}}}}}
 SHAPES = {"q.0": [8, 6], "q.1": [8, 6], "conv.weight": [2, 3, 4], "bias.weight": [4], "bias.bias": [4], "norm": [5], "keep.a.b": [3, 7],
-          "fused": [3, 2], "mask.0": [2]}
+          "fused": [3, 2], **{f"l.{i}.e.{e}.w": [4, 6] for i in range(2) for e in range(3)}, "mask.0": [2]}
 
 
 def write(path, shapes):
@@ -62,7 +63,7 @@ with tempfile.TemporaryDirectory() as name:
     (folder / "config.json").write_text('{"heads": 2}')
     write(source, SHAPES)
     checked = run("recipes", "check", recipe)
-    assert "5 of 7 rules run backwards" in checked and "'mask.{i}': dropped" in checked and "'fused': a part is cut out" in checked, checked
+    assert "6 of 8 rules run backwards" in checked and "'mask.{i}': dropped" in checked and "'fused': a part is cut out" in checked, checked
     run(source, "-o", made, "--recipe", recipe)
     said = run(made, "-o", back, "--recipe", recipe)
     for lost in ("tensor 'f0' of the file", "tensor 'f1' of the file", "'mask.{i}': dropped", "'fused': a part is cut out"):
