@@ -98,7 +98,7 @@ static void whole_files_open(void **state)
         ggx_status status = run(&h, samples[i].data, samples[i].size, 0, &error);
         /* cursor-nowhere: a data block beyond the file's end, whose cursor was once read all the same */
         ggx_status wanted =
-            !strcmp(samples[i].name, "soft-link") ? GGX_E_UNSUPPORTED
+            !strcmp(samples[i].name, "soft-link") || !strcmp(samples[i].name, "log-newline") ? GGX_E_UNSUPPORTED
             : !strcmp(samples[i].name, "cursor-nowhere") || !strcmp(samples[i].name, "empty-weight-name")
                 ? GGX_E_MALFORMED
                 : GGX_OK;

@@ -3,6 +3,7 @@
 #include "h5.h"
 
 #include <ggx/plugin.h>
+#include <ggx_sdk/log.h>
 #include <ggx_sdk/names.h>
 #include <ggx_sdk/weight_map.h>
 #include <ggx_sdk/zip.h>
@@ -252,7 +253,6 @@ static ggx_status push_tensor(h5_reader *r, const ggx_sink *sink, const h5_entry
 
 static ggx_status index_entry(h5_reader *r, const ggx_sink *sink, const h5_entry *e, ggx_error *error)
 {
-    char text[200];
     h5_dataset *d = r->file.host->alloc(r->file.host, sizeof *d);
     if (!d) return ggx_fail(error, GGX_E_NOMEM, "the datasets do not fit into this reader's memory");
     ggx_status status = h5_dataset_read(&r->file, e->address, d, error);
@@ -262,8 +262,7 @@ static ggx_status index_entry(h5_reader *r, const ggx_sink *sink, const h5_entry
                            "dataset '%.*s' holds numbers of %u bytes in a layout that has no name here",
                            GGX_STR_ARGS(e->path), d->type.size);
     if (d->type.kind == H5_NUMBER && !d->space.null) return push_tensor(r, sink, e, d, error);
-    snprintf(text, sizeof text, "dataset '%.*s' holds no numbers and is left out", GGX_STR_ARGS(e->path));
-    r->file.host->log(r->file.host, GGX_LOG_WARNING, text);
+    ggx_log(r->file.host, GGX_LOG_WARNING, "dataset '%.*s' holds no numbers and is left out", GGX_STR_ARGS(e->path));
     return GGX_OK;
 }
 

@@ -8,6 +8,7 @@
 
 #include <ggx_sdk/checked.h>
 #include <ggx_sdk/error.h>
+#include <ggx_sdk/log.h>
 #include <ggx_sdk/pickle.h>
 
 #define ROLE_ARRAY 16
@@ -212,15 +213,13 @@ static ggx_status walk(walker *w, ggx_pickle_value *v)
 
 static ggx_status check_found(const walker *w)
 {
-    char text[200];
     if (w->from->must_have_one && !w->found)
         return ggx_fail_at(w->error, GGX_E_UNSUPPORTED, 0, w->from->base,
                            "it holds Python objects and no array of numbers among them; save plain arrays");
-    if (w->others) {
-        snprintf(text, sizeof text, "%llu values in the objects of '%.*s' are no arrays of numbers and left out",
-                 (unsigned long long)w->others, GGX_STR_ARGS(w->from->alone));
-        w->r->host->log(w->r->host, GGX_LOG_WARNING, text);
-    }
+    if (w->others)
+        ggx_log(w->r->host, GGX_LOG_WARNING,
+                "%llu values in the objects of '%.*s' are no arrays of numbers and left out",
+                (unsigned long long)w->others, GGX_STR_ARGS(w->from->alone));
     return GGX_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <ggx/plugin.h>
 #include <ggx_sdk/box.h>
 #include <ggx_sdk/checked.h>
+#include <ggx_sdk/log.h>
 #include <ggx_sdk/options.h>
 
 static int ends_with(ggx_str s, const char *end)
@@ -49,16 +50,13 @@ ggx_status npz_item_add(npz_reader *r, const npz_item *item, ggx_error *error)
 static ggx_status check_size(const npz_item *it, uint32_t member, uint64_t size, const ggx_host *host, ggx_error *error)
 {
     uint64_t need = 0;
-    char text[160];
     if (!ggx_add_u64(it->array.data, it->array.nbytes, &need) || need > size)
         return ggx_fail_at(error, GGX_E_MALFORMED, member, it->base,
                            "array '%.*s' needs %llu bytes, %llu are there; it is cut short", GGX_STR_ARGS(it->name),
                            (unsigned long long)need, (unsigned long long)size);
-    if (need < size) {
-        snprintf(text, sizeof text, "%llu bytes behind array '%.*s' are not read", (unsigned long long)(size - need),
-                 GGX_STR_ARGS(it->name));
-        host->log(host, GGX_LOG_WARNING, text);
-    }
+    if (need < size)
+        ggx_log(host, GGX_LOG_WARNING, "%llu bytes behind array '%.*s' are not read", (unsigned long long)(size - need),
+                GGX_STR_ARGS(it->name));
     return GGX_OK;
 }
 
@@ -89,9 +87,7 @@ static ggx_status open_npy(npz_reader *r, const ggx_member *m, ggx_error *error)
 
 static void say_left_out(const npz_reader *r, ggx_str name, const char *what)
 {
-    char line[160];
-    snprintf(line, sizeof line, "zip entry '%.*s' %s", GGX_STR_ARGS(name), what);
-    r->host->log(r->host, GGX_LOG_WARNING, line);
+    ggx_log(r->host, GGX_LOG_WARNING, "zip entry '%.*s' %s", GGX_STR_ARGS(name), what);
 }
 
 static ggx_status add_entry(npz_reader *r, ggx_inflate *stream, const npz_item *made, ggx_error *error)
