@@ -12,7 +12,7 @@
 #include "flow.h"
 
 #include "base/text.h"
-#include "source/open.h"
+#include "source/remote.h"
 #include <ggx_sdk/error.h>
 
 #define RECIPE_MEMORY (512ull << 20)
@@ -40,7 +40,10 @@ ggx_status ggx_flow_open(ggx_flow *flow, ggx_registry *registry, const ggx_conve
     ggx_arena_init(&flow->arena, RECIPE_MEMORY);
     ggx_setting *settings = wanted->settings;
     uint32_t known = 0;
-    ggx_status status = ggx_source_open(wanted->input, &flow->source, error);
+    const ggx_remote_options remote = {wanted->timeout, wanted->sha256, run};
+    ggx_status status = ggx_source_is_remote_name(wanted->input)
+                            ? ggx_source_open_remote(wanted->input, &remote, &flow->source, error)
+                            : ggx_source_open(wanted->input, &flow->source, error);
     if (status == GGX_OK) status = recipe_settings(flow, wanted, &settings, &known, error);
     if (status == GGX_OK)
         status = ggx_checkpoint_open(&flow->checkpoint, registry, flow->source, wanted->reader, settings,
@@ -67,7 +70,8 @@ ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error
     ggx_plan_request request = {.overrides = wanted->overrides,
                                 .override_count = wanted->override_count,
                                 .pure = wanted->pure,
-                                .memory = wanted->memory,
+                                .memory = wanted->stream ? wanted->memory / 2
+                                                         : wanted->memory, /* the other half: the stream's */
                                 .threads = wanted->threads,
                                 .shards = wanted->shards,
                                 .settings = wanted->settings,

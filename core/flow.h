@@ -29,7 +29,10 @@ typedef struct ggx_conversion {
     uint64_t sync_bytes; /* bytes of output between two entries in the journal */
     uint32_t threads;
     uint32_t part, parts;
-    ggx_shards shards; /* --split-max-size, --split-max-tensors, --keep-split */
+    int32_t stream;     /* --stream: convert while a remote model arrives */
+    uint32_t timeout;   /* seconds after which a server counts as silent; 0: the usual */
+    const char *sha256; /* of a single remote file, or NULL */
+    ggx_shards shards;  /* --split-max-size, --split-max-tensors, --keep-split */
 } ggx_conversion;
 
 #define GGX_FLOWS_MAX 32u /* outputs of one model in one go */
@@ -69,6 +72,13 @@ ggx_status ggx_flow_join(ggx_flow *flows, const ggx_conversion *wanted, uint32_t
 
 /* After that: executes them, reading the model once, and commits the outputs. Of one flow, the same without ggx_flow_join. */
 ggx_status ggx_flow_execute(ggx_flow *flows, const ggx_conversion *wanted, uint32_t count, ggx_error *error);
+
+/* Instead of ggx_flow_execute, for one flow with a remote model: converts it while it arrives (docs/streaming.md). After a broken
+ * connection or Ctrl-C what was done stays, and the next run goes on there. */
+ggx_status ggx_flow_stream(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error);
+
+/* One line on whether the plan can stream, or why not. */
+void ggx_flow_stream_report(const ggx_flow *flow, const ggx_conversion *wanted, ggx_text *out);
 
 /* All of it. The flow stays open for questions; close it in any case. */
 ggx_status ggx_convert(ggx_flow *flow, ggx_registry *registry, const ggx_conversion *wanted, const ggx_run *run,

@@ -283,7 +283,13 @@ static ggx_status choose_reader(ggx_checkpoint *c, const char *named, ggx_error 
     const void *vtable;
     ggx_probe_result results[16];
     if (!named) {
-        uint32_t n = ggx_checkpoint_probe(c->registry, c->source, results, 16, error);
+        ggx_error looking = {0};
+        uint32_t n = ggx_checkpoint_probe(c->registry, c->source, results, 16, &looking);
+        if (!n && (looking.status == GGX_E_NETWORK || looking.status == GGX_E_CANCELED ||
+                   looking.status == GGX_E_INTEGRITY || looking.status == GGX_E_UNSUPPORTED)) {
+            if (error) *error = looking; /* not unknown: not seen */
+            return looking.status;
+        }
         if (!n || results[0].score < GGX_PROBE_NAME) return unknown_file(c, error);
         if (n > 1 && results[1].score == results[0].score)
             return ggx_fail(error, GGX_E_UNSUPPORTED,

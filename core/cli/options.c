@@ -27,8 +27,8 @@ struct option {
     size_t field; /* offset in ggx_arguments */
 };
 
-static read_value read_flag, read_text, read_type, read_directory, read_setting, read_override, read_kv, read_bytes,
-    read_decimal, read_count, read_threads, read_part;
+static read_value read_timeout, read_flag, read_text, read_type, read_directory, read_setting, read_override, read_kv,
+    read_bytes, read_decimal, read_count, read_threads, read_part;
 
 #define FIELD(name) offsetof(ggx_arguments, name)
 static const option options[] = {
@@ -79,7 +79,12 @@ static const option options[] = {
      read_text, FIELD(manifest)},
     {"signature", 'S', GGX_VERB_VERIFY, "FILE", "a signature of minisign; needs --key", read_text, FIELD(signature)},
     {"key", 'K', GGX_VERB_VERIFY, "FILE|KEY", "the signer's public key", read_text, FIELD(key)},
-    {"sha256", 0, GGX_VERB_VERIFY, "DIGEST", "what the file's SHA-256 has to be", read_text, FIELD(sha256)},
+    {"stream", 0, MAKES_PLAN, NULL, "convert a remote model while it arrives; it never touches the disk", read_flag,
+     FIELD(stream)},
+    {"timeout", 0, OPENS_MODEL, "SECONDS", "give up on a server that is silent for so long; 30 if not given",
+     read_timeout, 0},
+    {"sha256", 0, MAKES_PLAN | GGX_VERB_VERIFY, "DIGEST", "what the file's SHA-256 has to be", read_text,
+     FIELD(sha256)},
     {"ram", 0, GGX_VERB_FIT, "BYTES", "memory to run the model in, as 8G", read_bytes, FIELD(ram)},
     {"vram", 0, GGX_VERB_FIT, "BYTES", "memory of the graphics card", read_bytes, FIELD(vram)},
     {"disk", 0, GGX_VERB_FIT, "BYTES", "disk for the conversion; else what is free here", read_bytes, FIELD(disk)},
@@ -254,6 +259,14 @@ static ggx_status read_threads(ggx_arguments *arguments, const option *o, const 
     if (!ggx_str_int(ggx_str_of(value), &n) || n < 1 || n > THREADS_MAX)
         return refuse(o, value, "a number from 1 to 1024", error);
     arguments->threads = (uint32_t)n;
+    return GGX_OK;
+}
+
+static ggx_status read_timeout(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    int64_t n;
+    if (!ggx_str_int(ggx_str_of(value), &n) || n < 1 || n > 86400) return refuse(o, value, "seconds, from 1", error);
+    arguments->timeout = (uint32_t)n;
     return GGX_OK;
 }
 

@@ -41,7 +41,9 @@ typedef struct ggx_arguments {
     uint32_t setting_count;
     uint64_t ram, vram, disk, context;
     uint64_t memory, sync_bytes, split_bytes, split_tensors;
+    uint32_t timeout;
     uint32_t threads, part, parts;
+    int32_t stream;
     int32_t pure, leave_output, requantize, keep_split, user_plugins, json, quiet, verbose, help, stats, check, tensors,
         pick;
 } ggx_arguments;

@@ -3,6 +3,7 @@
 #include "cli/report.h"
 #include "cli/verbs.h"
 #include "record.h"
+#include "source/remote.h"
 #include <ggx_sdk/error.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,9 @@ static ggx_conversion conversion_of(const ggx_arguments *a)
                             .sync_bytes = a->sync_bytes ? a->sync_bytes : DEFAULT_SYNC,
                             .threads = a->threads ? a->threads : ggx_pool_cpus(),
                             .shards = {a->split_bytes, a->split_tensors, a->keep_split},
+                            .stream = a->stream,
+                            .timeout = a->timeout,
+                            .sha256 = a->sha256,
                             .part = a->part,
                             .parts = a->parts};
 }
@@ -195,16 +199,35 @@ static ggx_status execute_recorded(outputs *o, const ggx_arguments *a, ggx_error
     return status;
 }
 
+static ggx_status check_remote(const outputs *o, const ggx_arguments *a, ggx_error *error)
+{
+    const int remote = ggx_source_is_remote_name(a->operands[0]);
+    if (remote && !a->stream)
+        return ggx_fail(error, GGX_E_USAGE,
+                        "%.100s is not on this machine: add --stream to convert it while it arrives", a->operands[0]);
+    if (a->stream && !remote)
+        return ggx_fail(error, GGX_E_USAGE, "--stream is for models on a server; %.100s is none", a->operands[0]);
+    if (a->sha256 && !a->stream)
+        return ggx_fail(error, GGX_E_USAGE, "--sha256 goes with --stream; else see ggx verify");
+    if (a->stream && (a->parts > 1 || o->count > 1 || a->manifest))
+        return ggx_fail(error, GGX_E_USAGE,
+                        "--stream reads the model once, for one output: no --part, --manifest or "
+                        "list of types goes with it");
+    return GGX_OK;
+}
+
 static ggx_status convert_outputs(ggx_cli *cli, outputs *o, ggx_registry *registry, ggx_error *error)
 {
     const ggx_arguments *a = &cli->arguments;
     ggx_status status = list_outputs(o, a, error);
     if (status == GGX_OK && !a->output)
         status = ggx_fail(error, GGX_E_USAGE, "name the file to make with -o FILE; see ggx convert --help");
+    if (status == GGX_OK) status = check_remote(o, a, error);
     if (status == GGX_OK) status = plan_outputs(o, registry, &cli->run, error);
     if (status != GGX_OK) return status;
     for (uint32_t k = 0; k < o->count; k++) warn_of_notes(&o->flows[k]);
     ggx_progress_label(&cli->progress, a->output);
+    if (a->stream) return ggx_flow_stream(o->flows, o->wanted, error);
     return a->manifest ? execute_recorded(o, a, error) : ggx_flow_execute(o->flows, o->wanted, o->count, error);
 }
 
@@ -235,6 +258,8 @@ static void print_plans(const ggx_arguments *a, const outputs *o, ggx_text *out)
             ggx_plan_json(&o->flows[k].plan, room, out);
         else
             ggx_plan_table(&o->flows[k].plan, room, out);
+        if (!a->json && ggx_source_is_remote(o->flows[k].model->source))
+            ggx_flow_stream_report(&o->flows[k], &o->wanted[k], out);
     }
     if (a->json && o->count > 1) ggx_text_format(out, "]\n");
 }

@@ -306,6 +306,39 @@ void ggx_output_discard(ggx_output *o)
     ggx_output_close(o);
 }
 
+void ggx_output_keep(ggx_output *o)
+{
+    ggx_error ignored; /* what is not in the journal is done again */
+    if (!o->opened) return;
+    (void)flush(o, &ignored);
+    ggx_output_close(o);
+}
+
+ggx_status ggx_output_flush(ggx_output *o, ggx_error *error)
+{
+    return flush(o, error);
+}
+
+int ggx_output_has(const ggx_output *o, uint64_t tile)
+{
+    return bit(o->done, tile);
+}
+
+void ggx_output_redo(ggx_output *o, uint64_t tile)
+{
+    if (!bit(o->done, tile)) return;
+    o->done[tile / 8] = (uint8_t)(o->done[tile / 8] & ~(1u << (tile % 8)));
+    o->resumed--;
+}
+
+ggx_status ggx_output_forget(ggx_output *o, ggx_error *error)
+{
+    memset(o->done, 0, (size_t)(o->plan->tile_count / 8 + 1));
+    o->resumed = 0;
+    if (ftruncate(o->journal_fd, GGX_JOURNAL_HEADER) == 0) return GGX_OK;
+    return ggx_fail_errno(error, errno, "write", o->journal);
+}
+
 uint64_t ggx_output_disk_free(const char *path)
 {
     struct statvfs fs;

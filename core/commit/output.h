@@ -56,6 +56,17 @@ ggx_status ggx_output_commit(ggx_output *output, ggx_error *error);
 /* Gives up: removes the unfinished file and the journal (of a part: its journal only, others may be at work). Closes the output. */
 void ggx_output_discard(ggx_output *output);
 
+/* For a run that is to be gone on with after an error: syncs, journals and closes; the unfinished file and the journal stay. */
+void ggx_output_keep(ggx_output *output);
+
+/* Journals every tile that is done. No worker may be running. */
+ggx_status ggx_output_flush(ggx_output *output, ggx_error *error);
+
+/* Before any worker runs: whether an earlier run did the tile; to do it again all the same; and to do all again. */
+int ggx_output_has(const ggx_output *output, uint64_t tile);
+void ggx_output_redo(ggx_output *output, uint64_t tile);
+ggx_status ggx_output_forget(ggx_output *output, ggx_error *error);
+
 /* `ggx finish`: when the journals beside `path` cover every tile of one plan, gives the file its name. `missing` gets the number of
  * tiles not done when that is why it failed (GGX_E_NOTFOUND). */
 ggx_status ggx_output_finish(const char *path, uint64_t *missing, ggx_error *error);

@@ -43,8 +43,12 @@ typedef struct ggx_files {
         uint64_t used;  /* a clock, for the oldest */
     } open[GGX_OPEN_FILES];
     uint64_t clock;
+    struct ggx_remote *remote; /* of files on a server (ahead.h), or NULL */
     _Atomic uint64_t bytes_read;
 } ggx_files;
+
+/* An empty source of that kind. */
+ggx_status ggx_files_make(uint32_t kind, ggx_files **out, ggx_error *error);
 
 /* Fills the table of functions; read.c. */
 void ggx_files_set_calls(ggx_files *files);

@@ -1,5 +1,6 @@
 /* open.c - makes a source of what the user named. */
 #include "base/text.h"
+#include "source/ahead.h"
 #include "source/members.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,7 @@ static ggx_status no_memory(ggx_error *error)
     return ggx_fail(error, GGX_E_NOMEM, "no memory for the names of the source's files");
 }
 
-static ggx_status make_files(uint32_t kind, ggx_files **out, ggx_error *error)
+ggx_status ggx_files_make(uint32_t kind, ggx_files **out, ggx_error *error)
 {
     ggx_files *files = calloc(1, sizeof *files);
     if (!files) return no_memory(error);
@@ -134,7 +135,7 @@ ggx_status ggx_source_open(const char *path, ggx_source **out, ggx_error *error)
     if (!found && errno != ENOENT && errno != ENOTDIR)
         return ggx_fail(error, errno == EACCES ? GGX_E_DENIED : GGX_E_IO, "cannot open %s: %s", path, strerror(errno));
     uint32_t kind = !found ? GGX_SOURCE_PREFIX : S_ISDIR(st.st_mode) ? GGX_SOURCE_DIRECTORY : GGX_SOURCE_FILE, index;
-    ggx_status status = make_files(kind, &files, error);
+    ggx_status status = ggx_files_make(kind, &files, error);
     if (status != GGX_OK) return status;
     if (kind == GGX_SOURCE_DIRECTORY) status = open_directory(files, path, error);
     if (kind == GGX_SOURCE_PREFIX) status = open_prefix(files, path, error);
@@ -153,7 +154,7 @@ ggx_status ggx_source_open_memory(ggx_str name, ggx_str bytes, ggx_source **out,
 {
     ggx_files *files = NULL;
     *out = NULL;
-    ggx_status status = make_files(GGX_SOURCE_FILE, &files, error);
+    ggx_status status = ggx_files_make(GGX_SOURCE_FILE, &files, error);
     if (status != GGX_OK) return status;
     ggx_file file = {.slot = -1, .bytes = bytes.data ? bytes.data : "", .state = {.size = bytes.size}};
     file.name = ggx_arena_str(&files->arena, name);
@@ -174,6 +175,7 @@ void ggx_source_close(ggx_source *source)
     for (uint32_t i = 0; i < GGX_OPEN_FILES; i++)
         if (files->open[i].file) close(files->open[i].fd);
     if (files->root >= 0) close(files->root);
+    ggx_remote_close(files->remote);
     ggx_arena_free(&files->arena);
     pthread_mutex_destroy(&files->lock);
     free(files->files);

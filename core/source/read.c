@@ -1,6 +1,7 @@
 /* read.c - the functions of a source: members, names, ranges. A few files are open at a time, the longest unused is closed for the
  * next; each opening checks that the file is still the one that was seen first. */
 #include "base/text.h"
+#include "source/ahead.h"
 #include "source/members.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -271,6 +272,8 @@ static ggx_status read_at(const ggx_source *source, uint32_t index, uint64_t off
     if (status != GGX_OK || !size) return status;
     if (file->bytes) {
         memcpy(out, file->bytes + offset, (size_t)size);
+    } else if (files->remote && file->below) {
+        status = ggx_remote_read(files->remote, index, offset, out, size, error);
     } else {
         int fd;
         int32_t slot;
@@ -315,7 +318,7 @@ ggx_status ggx_source_identity(const ggx_source *source, uint32_t index, uint64_
     ggx_files *files = files_of(source);
     ggx_file *file = get_file(files, index, error);
     if (!file) return GGX_E_NOTFOUND;
-    if (!file->bytes) {
+    if (!file->bytes && !(files->remote && file->below)) {
         int fd;
         ggx_status status = open_file(files, file, index, &fd, error);
         if (status != GGX_OK) return status;

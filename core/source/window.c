@@ -1,5 +1,5 @@
 /* window.c - what probes see of a source: its ends, and its siblings' names and beginnings. */
-#include "source/members.h"
+#include "source/ahead.h"
 #include <ggx_sdk/error.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,11 +45,29 @@ static ggx_str read_sibling(int root, ggx_arena *arena, const char *name)
     return head;
 }
 
+/* The same of the other files on a server. */
+static ggx_status fill_remote(const ggx_files *files, ggx_arena *arena, ggx_probe *probe, ggx_error *error)
+{
+    ggx_sibling *siblings = ggx_arena_array(arena, SIBLINGS_MAX, sizeof *siblings);
+    ggx_status status = siblings ? GGX_OK : no_memory(error);
+    for (uint32_t i = files->source.kind == GGX_SOURCE_FILE; i < files->count && status == GGX_OK; i++) {
+        if (probe->sibling_count == SIBLINGS_MAX) break;
+        const uint64_t size = files->files[i]->state.size, n = size < SIBLING_HEAD ? size : SIBLING_HEAD;
+        char *bytes = ggx_arena_alloc(arena, SIBLING_HEAD);
+        if (!bytes) return no_memory(error);
+        status = n ? ggx_remote_read(files->remote, i, 0, bytes, n, error) : GGX_OK; /* which does not count as read */
+        siblings[probe->sibling_count++] = (ggx_sibling){files->files[i]->name, {bytes, n}};
+    }
+    probe->siblings = siblings;
+    return status;
+}
+
 /* A directory's own files are known; those beside a file or prefix are listed for the purpose. */
 static ggx_status fill_siblings(const ggx_files *files, ggx_arena *arena, ggx_probe *probe, ggx_error *error)
 {
     ggx_listing listing = {0};
     int directory = files->source.kind == GGX_SOURCE_DIRECTORY;
+    if (files->remote) return fill_remote(files, arena, probe, error);
     if (files->root < 0) return GGX_OK;
     if (!directory) {
         const char *shown = *files->root_path ? files->root_path : ".";

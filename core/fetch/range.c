@@ -1,0 +1,400 @@
+/* Ranges over libcurl. */
+#include "fetch/range.h"
+
+#include "base/text.h"
+#include <ggx_sdk/error.h>
+#include <stdlib.h>
+#include <time.h>
+
+#ifdef GGX_HAVE_CURL
+#include <curl/curl.h>
+
+#define TRIES 6           /* in a row without a byte */
+#define FIRST_PAUSE 200u  /* milliseconds; doubled each time */
+#define LONGEST_PAUSE 60u /* seconds that a server may ask to wait */
+#define ONE_RANGE 0xffffffffu
+
+struct ggx_range_client {
+    CURL *curl;
+    const ggx_run *run;
+    uint32_t timeout;
+    char message[CURL_ERROR_SIZE];
+    /* of the answer under way */
+    const ggx_range_file *file;
+    long code;
+    uint64_t first, total; /* of Content-Range; UINT64_MAX: none */
+    uint64_t length;
+    char etag[128];
+    uint64_t pause; /* seconds of Retry-After */
+    uint64_t offset, end, got;
+    ggx_range_take *take;
+    void *context;
+    ggx_status status;
+    ggx_error error;
+};
+
+/* --- answers ----------------------------------------------------------------------------------------------------------------------- */
+
+static int header_value(const char *line, size_t size, const char *name, ggx_str *out)
+{
+    const size_t n = strlen(name);
+    if (size < n + 1 || line[n] != ':' || curl_strnequal(line, name, n) == 0) return 0;
+    const char *from = line + n + 1, *end = line + size;
+    while (from < end && (*from == ' ' || *from == '\t')) from++;
+    while (end > from && (unsigned char)end[-1] <= ' ') end--;
+    *out = (ggx_str){from, (uint64_t)(end - from)};
+    return 1;
+}
+
+/* "bytes FIRST-LAST/TOTAL" */
+static void read_content_range(ggx_range_client *c, ggx_str value)
+{
+    unsigned long long first, last, total;
+    char text[128];
+    if (value.size >= sizeof text) return;
+    memcpy(text, value.data, (size_t)value.size);
+    text[value.size] = 0;
+    if (sscanf(text, "bytes %llu-%llu/%llu", &first, &last, &total) != 3 || last < first || total <= last) return;
+    c->first = first;
+    c->total = total;
+}
+
+static size_t on_header(char *line, size_t one, size_t size, void *context)
+{
+    ggx_range_client *c = context;
+    ggx_str value;
+    int64_t number;
+    (void)one;
+    if (size > 5 && !memcmp(line, "HTTP/", 5)) { /* of the next hop */
+        c->first = c->total = c->length = UINT64_MAX;
+        c->etag[0] = 0;
+        c->pause = 0;
+    } else if (header_value(line, size, "Content-Range", &value)) {
+        read_content_range(c, value);
+    } else if (header_value(line, size, "Content-Length", &value)) {
+        if (ggx_str_int(value, &number) && number >= 0) c->length = (uint64_t)number;
+    } else if (header_value(line, size, "Retry-After", &value)) {
+        if (ggx_str_int(value, &number) && number >= 0) c->pause = (uint64_t)number;
+    } else if (header_value(line, size, "ETag", &value) && value.size < sizeof c->etag) {
+        memcpy(c->etag, value.data, (size_t)value.size);
+        c->etag[value.size] = 0;
+    }
+    return size;
+}
+
+static ggx_status changed(ggx_range_client *c, const char *what)
+{
+    return ggx_fail(&c->error, GGX_E_INTEGRITY,
+                    "%.100s was changed on the server while it was read (%s); begin again when it is settled",
+                    c->file->url, what);
+}
+
+/* Is this answer what was asked for, of the file that was asked for? */
+static ggx_status check_answer(ggx_range_client *c)
+{
+    const ggx_range_file *f = c->file;
+    if (!f) return GGX_OK;
+    if (c->code == 200 && c->offset == 0) { /* all of it: as good, when the size is right */
+        if (c->length != UINT64_MAX && c->length != f->size) return changed(c, "its size");
+    } else if (c->code == 200) {
+        return ggx_fail(&c->error, GGX_E_UNSUPPORTED, "%.120s: the server answers a range with the whole file", f->url);
+    } else if (c->code == 206) {
+        if (c->total != f->size) return changed(c, "its size");
+        if (c->first != c->offset + c->got)
+            return ggx_fail(&c->error, GGX_E_NETWORK, "%.100s: the server answers from byte %llu instead of %llu",
+                            f->url, (unsigned long long)c->first, (unsigned long long)(c->offset + c->got));
+    }
+    if (*f->etag && *c->etag && strcmp(f->etag, c->etag) != 0) return changed(c, "its entity tag");
+    return GGX_OK;
+}
+
+static size_t on_bytes(char *data, size_t one, size_t size, void *context)
+{
+    ggx_range_client *c = context;
+    (void)one;
+    if (c->code == 0) {
+        curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &c->code);
+        if (c->code == 200 || c->code == 206) c->status = check_answer(c);
+    }
+    if (c->status != GGX_OK) return 0;
+    if (c->code != 200 && c->code != 206) return size; /* an error's page */
+    uint64_t n = size, left = c->end - c->offset - c->got;
+    if (n > left && c->file) n = left;
+    if (n && c->take) c->status = c->take(c->context, data, n, &c->error);
+    if (c->status != GGX_OK) return 0;
+    c->got += n;
+    return n < size ? 0 : size;
+}
+
+static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t d, curl_off_t e)
+{
+    const ggx_range_client *c = context;
+    (void)a, (void)b, (void)d, (void)e;
+    return c->run && c->run->canceled && *c->run->canceled;
+}
+
+/* --- opening ---------------------------------------------------------------------------------------------------------------------- */
+
+ggx_status ggx_range_open(ggx_range_client **out, const char *token, uint32_t timeout, const ggx_run *run,
+                          ggx_error *error)
+{
+    ggx_range_client *c = calloc(1, sizeof *c);
+    *out = NULL;
+    if (c) c->curl = curl_easy_init();
+    if (!c || !c->curl) {
+        free(c);
+        return ggx_fail(error, GGX_E_NOMEM, "no memory for a connection");
+    }
+    c->run = run;
+    c->timeout = timeout;
+    CURL *h = c->curl;
+    curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(h, CURLOPT_MAXREDIRS, 8L);
+    curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(h, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(h, CURLOPT_USERAGENT, "ggx/" GGX_VERSION);
+    curl_easy_setopt(h, CURLOPT_ERRORBUFFER, c->message);
+    curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, (long)timeout);
+    curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, (long)timeout);
+    curl_easy_setopt(h, CURLOPT_BUFFERSIZE, 512L << 10);
+    curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(h, CURLOPT_HEADERDATA, (void *)c);
+    curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_bytes);
+    curl_easy_setopt(h, CURLOPT_WRITEDATA, (void *)c);
+    curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(h, CURLOPT_XFERINFODATA, (void *)c);
+    if (token && *token) { /* curl itself keeps it from other hosts, which it would not do for a header */
+        curl_easy_setopt(h, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+        curl_easy_setopt(h, CURLOPT_XOAUTH2_BEARER, token);
+    }
+    *out = c;
+    return GGX_OK;
+}
+
+void ggx_range_close(ggx_range_client *client)
+{
+    if (!client) return;
+    curl_easy_cleanup(client->curl);
+    free(client);
+}
+
+/* --- one request, and requests again ---------------------------------------------------------------------------------------------- */
+
+static ggx_status fail_code(const ggx_range_client *c, const char *url, ggx_error *error)
+{
+    switch (c->code) {
+    case 401:
+    case 403:
+        return ggx_fail(error, GGX_E_DENIED, "%.120s: the server refuses (%ld); is a token needed (HF_TOKEN)?", url,
+                        c->code);
+    case 404:
+    case 410: return ggx_fail(error, GGX_E_NOTFOUND, "%.160s: there is no such file (%ld)", url, c->code);
+    default: return ggx_fail(error, GGX_E_NETWORK, "%.160s: the server answers %ld", url, c->code);
+    }
+}
+
+/* `again` becomes 1 for a failure that may be gone the next time. */
+static ggx_status ask(ggx_range_client *c, const char *url, int *again, ggx_error *error)
+{
+    char range[64];
+    *again = 0;
+    c->code = 0;
+    c->status = GGX_OK;
+    c->first = c->total = c->length = UINT64_MAX;
+    c->message[0] = 0;
+    curl_easy_setopt(c->curl, CURLOPT_URL, url);
+    snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)(c->offset + c->got),
+             (unsigned long long)(c->end ? c->end - 1 : 0));
+    curl_easy_setopt(c->curl, CURLOPT_RANGE, c->file ? range : NULL);
+    CURLcode code = curl_easy_perform(c->curl);
+    if (c->run && c->run->canceled && *c->run->canceled) return ggx_fail(error, GGX_E_CANCELED, "stopped");
+    if (c->status != GGX_OK) {
+        if (error) *error = c->error;
+        return c->status;
+    }
+    curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &c->code);
+    const int good = c->code == 200 || c->code == 206;
+    if (c->file && good && c->offset + c->got == c->end) return GGX_OK;
+    if (code == CURLE_OK && good && !c->file) return GGX_OK;
+    *again = code != CURLE_OK || good || c->code == 429 || c->code >= 500;
+    if (code == CURLE_OK && !good) return fail_code(c, url, error);
+    if (code == CURLE_OPERATION_TIMEDOUT)
+        return ggx_fail(error, GGX_E_NETWORK, "%.140s: nothing came for %u seconds", url, c->timeout);
+    return ggx_fail(error, GGX_E_NETWORK, "%.110s: %.100s", url,
+                    *c->message        ? c->message
+                    : code == CURLE_OK ? "the connection ended early"
+                                       : curl_easy_strerror(code));
+}
+
+static void pause_for(const ggx_range_client *c, uint32_t try)
+{
+    uint64_t wait = (uint64_t)FIRST_PAUSE << try;
+    if (c->pause) wait = 1000 * (c->pause < LONGEST_PAUSE ? c->pause : LONGEST_PAUSE);
+    for (; wait && !(c->run && c->run->canceled && *c->run->canceled); wait -= wait < 100 ? wait : 100) {
+        const struct timespec t = {0, (long)(wait < 100 ? wait : 100) * 1000000};
+        nanosleep(&t, NULL);
+    }
+}
+
+/* [offset, end) of the file, again from where it broke off. */
+static ggx_status transfer(ggx_range_client *c, const ggx_range_file *file, uint64_t offset, uint64_t end,
+                           ggx_range_take *take, void *context, ggx_error *error)
+{
+    ggx_status status = GGX_OK;
+    c->file = file;
+    c->offset = offset;
+    c->end = end;
+    c->got = 0;
+    c->take = take;
+    c->context = context;
+    for (uint32_t try = 0; try < TRIES && offset < end; try++) {
+        const uint64_t before = c->got;
+        int again;
+        status = ask(c, file->url, &again, error);
+        if (status == GGX_OK || !again) break;
+        if (c->got > before) try = 0;
+        pause_for(c, try);
+    }
+    c->take = NULL;
+    c->context = NULL;
+    return status;
+}
+
+ggx_status ggx_range_look(ggx_range_client *c, ggx_range_file *file, ggx_error *error)
+{
+    ggx_range_file any = {.url = file->url, .size = UINT64_MAX};
+    ggx_status status = GGX_OK;
+    int again = 1;
+    for (uint32_t try = 0; try < TRIES && again; try++) {
+        if (try) pause_for(c, try - 1);
+        c->file = &any;
+        c->offset = c->got = 0;
+        c->end = 1;
+        c->take = NULL;
+        c->code = 0;
+        any.size = UINT64_MAX;
+        curl_easy_setopt(c->curl, CURLOPT_NOBODY, 1L);
+        status = ask(c, file->url, &again, error);
+        curl_easy_setopt(c->curl, CURLOPT_NOBODY, 0L);
+        curl_easy_setopt(c->curl, CURLOPT_HTTPGET, 1L);
+        if (c->code == 200 || c->code == 206) {
+            status = GGX_OK;
+            break;
+        }
+    }
+    if (status != GGX_OK) return status;
+    file->size = c->code == 206 ? c->total : c->length;
+    memcpy(file->etag, c->etag, sizeof file->etag);
+    if (file->size != UINT64_MAX) return GGX_OK;
+    return ggx_fail(error, GGX_E_UNSUPPORTED, "%.140s: the server does not say how large the file is", file->url);
+}
+
+typedef struct filling {
+    char *at;
+} filling;
+
+static ggx_status fill(void *context, const void *data, uint64_t size, ggx_error *error)
+{
+    filling *f = context;
+    (void)error;
+    memcpy(f->at, data, (size_t)size);
+    f->at += size;
+    return GGX_OK;
+}
+
+ggx_status ggx_range_get(ggx_range_client *c, const ggx_range_file *file, uint64_t offset, void *out, uint64_t size,
+                         ggx_error *error)
+{
+    filling f = {out};
+    return transfer(c, file, offset, offset + size, fill, &f, error);
+}
+
+ggx_status ggx_range_stream(ggx_range_client *c, const ggx_range_file *file, uint64_t offset, ggx_range_take *take,
+                            void *context, ggx_error *error)
+{
+    return transfer(c, file, offset, file->size, take, context, error);
+}
+
+typedef struct growing {
+    ggx_text text;
+    uint64_t most;
+} growing;
+
+static ggx_status grow(void *context, const void *data, uint64_t size, ggx_error *error)
+{
+    growing *g = context;
+    if (size > g->most - g->text.size) return ggx_fail(error, GGX_E_UNSUPPORTED, "the server's answer is too long");
+    ggx_text_bytes(&g->text, data, size);
+    return g->text.failed ? ggx_fail(error, GGX_E_NOMEM, "out of memory") : GGX_OK;
+}
+
+ggx_status ggx_range_text(ggx_range_client *c, const char *url, uint64_t most, ggx_arena *arena, ggx_str *out,
+                          ggx_error *error)
+{
+    growing g = {.most = most};
+    ggx_status status = GGX_OK;
+    int again = 1;
+    for (uint32_t try = 0; try < TRIES && again; try++) {
+        if (try) pause_for(c, try - 1);
+        g.text.size = 0;
+        c->file = NULL;
+        c->offset = c->got = 0;
+        c->end = UINT64_MAX;
+        c->take = grow;
+        c->context = &g;
+        status = ask(c, url, &again, error);
+    }
+    c->take = NULL;
+    c->context = NULL;
+    if (status == GGX_OK) *out = ggx_arena_str(arena, (ggx_str){g.text.data, g.text.size});
+    if (status == GGX_OK && !out->data) status = ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    ggx_text_free(&g.text);
+    return status;
+}
+
+#else
+
+ggx_status ggx_range_open(ggx_range_client **out, const char *token, uint32_t timeout, const ggx_run *run,
+                          ggx_error *error)
+{
+    (void)token, (void)timeout, (void)run;
+    *out = NULL;
+    return ggx_fail(error, GGX_E_UNSUPPORTED, "this ggx was built without libcurl: it reads no remote files");
+}
+
+void ggx_range_close(ggx_range_client *client)
+{
+    (void)client;
+}
+
+ggx_status ggx_range_look(ggx_range_client *client, ggx_range_file *file, ggx_error *error)
+{
+    (void)client, (void)file;
+    return ggx_fail(error, GGX_E_UNSUPPORTED, "no libcurl");
+}
+
+ggx_status ggx_range_get(ggx_range_client *client, const ggx_range_file *file, uint64_t offset, void *out,
+                         uint64_t size, ggx_error *error)
+{
+    (void)client, (void)file, (void)offset, (void)out, (void)size;
+    return ggx_fail(error, GGX_E_UNSUPPORTED, "no libcurl");
+}
+
+ggx_status ggx_range_stream(ggx_range_client *client, const ggx_range_file *file, uint64_t offset, ggx_range_take *take,
+                            void *context, ggx_error *error)
+{
+    (void)client, (void)file, (void)offset, (void)take, (void)context;
+    return ggx_fail(error, GGX_E_UNSUPPORTED, "no libcurl");
+}
+
+ggx_status ggx_range_text(ggx_range_client *client, const char *url, uint64_t most, ggx_arena *arena, ggx_str *out,
+                          ggx_error *error)
+{
+    (void)client, (void)url, (void)most, (void)arena, (void)out;
+    return ggx_fail(error, GGX_E_UNSUPPORTED, "no libcurl");
+}
+
+#endif

@@ -1,0 +1,41 @@
+/* core/fetch/range.h - HTTP, as far as reading ranges of remote files goes.
+ *
+ * The only file of ggx that knows libcurl is range.c. A file is known by its size and entity tag; an answer that is of another file is
+ * GGX_E_INTEGRITY, never a splice. Redirects are followed between http and https only, and a token goes to the host it is for. */
+#ifndef GGX_CORE_RANGE_H
+#define GGX_CORE_RANGE_H
+
+#include "base/arena.h"
+#include "host/instance.h"
+
+typedef struct ggx_range_client ggx_range_client; /* one connection at a time; not thread-safe */
+
+typedef struct ggx_range_file {
+    const char *url;
+    uint64_t size;
+    char etag[128]; /* "" when the server sends none */
+} ggx_range_file;
+
+/* `token` (or NULL) is sent as a bearer token. `timeout`: seconds without a byte after which a server counts as silent. */
+ggx_status ggx_range_open(ggx_range_client **out, const char *token, uint32_t timeout, const ggx_run *run,
+                          ggx_error *error);
+void ggx_range_close(ggx_range_client *client);
+
+/* Asks for size and entity tag. GGX_E_NOTFOUND, GGX_E_DENIED, GGX_E_NETWORK; GGX_E_UNSUPPORTED when the server serves no ranges. */
+ggx_status ggx_range_look(ggx_range_client *client, ggx_range_file *file, ggx_error *error);
+
+/* Exactly `size` bytes, tried again when the connection breaks. */
+ggx_status ggx_range_get(ggx_range_client *client, const ggx_range_file *file, uint64_t offset, void *out,
+                         uint64_t size, ggx_error *error);
+
+/* All bytes from `offset` to the end, in order, taken up where a broken connection left off. `take` may block, and ends the transfer by
+ * returning an error. */
+typedef ggx_status ggx_range_take(void *context, const void *data, uint64_t size, ggx_error *error);
+ggx_status ggx_range_stream(ggx_range_client *client, const ggx_range_file *file, uint64_t offset, ggx_range_take *take,
+                            void *context, ggx_error *error);
+
+/* A small document, at most `most` bytes. */
+ggx_status ggx_range_text(ggx_range_client *client, const char *url, uint64_t most, ggx_arena *arena, ggx_str *out,
+                          ggx_error *error);
+
+#endif
