@@ -3,6 +3,7 @@ import collections
 import glob
 import io
 import os
+import pathlib
 import struct
 import sys
 import tempfile
@@ -158,6 +159,36 @@ def check_structures(program, folder):
     parameter = torch.nn.Parameter(torch.ones(2))
     parameter.note = "attributes make another rebuild function"
     same(reader_list.read(program, save({"p": parameter}, path)), {"p": parameter}, "a parameter with attributes")
+
+
+class Pipe(io.RawIOBase):
+    """What cannot seek: sizes and CRCs follow the data, in descriptors."""
+
+    def __init__(self):
+        self.bytes = b""
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        self.bytes += bytes(data)
+        return len(data)
+
+
+def check_zips(program, folder):
+    """Stored and deflated, with and without zip64 fields, with sizes in front or behind."""
+    path, made = os.path.join(folder, "a.pt"), {"w": torch.randn(7, 9), "h": torch.arange(5)}
+    with zipfile.ZipFile(save(made, os.path.join(folder, "b.pt"))) as old:
+        for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            for wide in (False, True):
+                for pipe in (Pipe(), None):
+                    with zipfile.ZipFile(pipe or path, "w", method) as new:
+                        for info in old.infolist():
+                            with new.open(info.filename, "w", force_zip64=wide) as entry:
+                                entry.write(old.read(info))
+                    if pipe:
+                        pathlib.Path(path).write_bytes(pipe.bytes)
+                    same(reader_list.read(program, path), dict(flatten(torch.load(path, weights_only=True))), f"zip {method} {wide} {bool(pipe)}")
 
 
 def check_tar(program, folder):
@@ -331,6 +362,7 @@ def main():
         check_matrix(program, folder)
         check_big_endian(program, folder)
         check_structures(program, folder)
+        check_zips(program, folder)
         check_tar(program, folder)
         check_modules(program, folder)
         check_pairs(program, folder)
