@@ -46,15 +46,29 @@ static int header_value(const char *line, size_t size, const char *name, ggx_str
     return 1;
 }
 
+/* The number up to the character, which is passed; 0: there is none. */
+static int take_number(ggx_str *text, char end, uint64_t *out)
+{
+    int64_t number;
+    const char *at = text->size ? memchr(text->data, end, (size_t)text->size) : NULL;
+    const uint64_t size = at ? (uint64_t)(at - text->data) : text->size;
+    if ((!at && end) || !ggx_str_int((ggx_str){text->data, size}, &number) || number < 0) return 0;
+    *out = (uint64_t)number;
+    text->data += size + (at != NULL);
+    text->size -= size + (at != NULL);
+    return 1;
+}
+
 /* "bytes FIRST-LAST/TOTAL" */
 static void read_content_range(ggx_range_client *c, ggx_str value)
 {
-    unsigned long long first, last, total;
-    char text[128];
-    if (value.size >= sizeof text) return;
-    memcpy(text, value.data, (size_t)value.size);
-    text[value.size] = 0;
-    if (sscanf(text, "bytes %llu-%llu/%llu", &first, &last, &total) != 3 || last < first || total <= last) return;
+    uint64_t first, last, total;
+    if (!ggx_str_begins(value, GGX_LIT("bytes "))) return;
+    value.data += 6;
+    value.size -= 6;
+    if (!take_number(&value, '-', &first) || !take_number(&value, '/', &last) || !take_number(&value, 0, &total) ||
+        last < first || total <= last)
+        return;
     c->first = first;
     c->total = total;
 }
@@ -93,6 +107,7 @@ static ggx_status changed(ggx_range_client *c, const char *what)
 static ggx_status check_answer(ggx_range_client *c)
 {
     const ggx_range_file *f = c->file;
+    const uint64_t wanted = c->offset + c->got;
     if (!f) return GGX_OK;
     if (c->code == 200 && c->offset == 0) { /* all of it: as good, when the size is right */
         if (c->length != UINT64_MAX && c->length != f->size) return changed(c, "its size");
@@ -100,9 +115,9 @@ static ggx_status check_answer(ggx_range_client *c)
         return ggx_fail(&c->error, GGX_E_UNSUPPORTED, "%.120s: the server answers a range with the whole file", f->url);
     } else if (c->code == 206) {
         if (c->total != f->size) return changed(c, "its size");
-        if (c->first != c->offset + c->got)
+        if (c->first != wanted)
             return ggx_fail(&c->error, GGX_E_NETWORK, "%.100s: the server answers from byte %llu instead of %llu",
-                            f->url, (unsigned long long)c->first, (unsigned long long)(c->offset + c->got));
+                            f->url, (unsigned long long)c->first, (unsigned long long)wanted);
     }
     if (*f->etag && *c->etag && strcmp(f->etag, c->etag) != 0) return changed(c, "its entity tag");
     return GGX_OK;
@@ -206,8 +221,8 @@ static ggx_status ask(ggx_range_client *c, const char *url, int *again, ggx_erro
     c->first = c->total = c->length = UINT64_MAX;
     c->message[0] = 0;
     curl_easy_setopt(c->curl, CURLOPT_URL, url);
-    snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)(c->offset + c->got),
-             (unsigned long long)(c->end ? c->end - 1 : 0));
+    const unsigned long long from = c->offset + c->got, last = c->end ? c->end - 1 : 0;
+    snprintf(range, sizeof range, "%llu-%llu", from, last);
     curl_easy_setopt(c->curl, CURLOPT_RANGE, c->file ? range : NULL);
     CURLcode code = curl_easy_perform(c->curl);
     if (c->run && c->run->canceled && *c->run->canceled) return ggx_fail(error, GGX_E_CANCELED, "stopped");

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define CHUNK (1u << 20)       /* bytes read at a time: what fits the second-level cache */
+#define CHUNK (256u << 10)     /* bytes read at a time: what fits the second-level cache */
 #define RUN_ELEMS (256u << 10) /* of a tensor at a time */
 #define VIEW_MEMORY (64u << 20)
 
@@ -78,9 +78,9 @@ static int next_box(const ggx_view *view, const uint64_t *step, ggx_box *box)
 
 static void choose_steps(const ggx_view *view, uint64_t *step)
 {
-    uint64_t inner = 1;
+    uint64_t inner = 1, block = view->type.block_elems ? view->type.block_elems : 1;
     for (uint32_t a = view->rank; a-- > 0;) {
-        const uint64_t room = RUN_ELEMS / inner, block = view->type.block_elems;
+        const uint64_t room = inner ? RUN_ELEMS / inner : 0;
         uint64_t most = view->shape[a] < room ? view->shape[a] : room;
         if (a + 1 == view->rank && most < view->shape[a] && most > block) most -= most % block;
         step[a] = most ? most : 1;
