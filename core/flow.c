@@ -79,6 +79,9 @@ ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error
     ggx_recipe_env env = {.checkpoint = flow->model, .type_name = "", .via = wanted->via, .version = GGX_VERSION};
     ggx_status status = choose_writer(flow, wanted, error);
     if (status == GGX_OK) status = apply_recipe(flow, wanted, &env, error);
+    const ggx_checkpoint *laid =
+        flow->result.checkpoint ? flow->result.checkpoint : flow->model; /* decoded tensors on top */
+    env.checkpoint = laid;
     if (status == GGX_OK) status = apply_mixture(flow, wanted, &env, error);
     request.mixture = flow->mixture ? &flow->mixed : NULL;
     request.imatrix = flow->has_imatrix ? &flow->imatrix : NULL;
@@ -86,8 +89,8 @@ ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error
     request.writer = flow->writer;
     request.type = flow->type;
     if (status == GGX_OK)
-        status = ggx_plan_make(&flow->plan, flow->registry, flow->model, &flow->result, flow->recipe, &request,
-                               flow->run, error);
+        status =
+            ggx_plan_make(&flow->plan, flow->registry, laid, &flow->result, flow->recipe, &request, flow->run, error);
     flow->has_plan = status == GGX_OK;
     const ggx_setting *unused = status == GGX_OK ? ggx_settings_unused(wanted->settings, wanted->setting_count) : NULL;
     if (unused)

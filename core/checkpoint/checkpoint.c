@@ -2,6 +2,7 @@
 #include "checkpoint/checkpoint.h"
 
 #include "base/text.h"
+#include "checkpoint/decoded.h"
 #include "source/open.h"
 #include <ggx_sdk/checked.h>
 #include <ggx_sdk/error.h>
@@ -143,7 +144,7 @@ static ggx_status check_tensor(const ggx_checkpoint *c, ggx_tensor *t, ggx_error
         REFUSE(GGX_E_MALFORMED, "tensor '%.*s': its rows are not whole %s blocks of %u elements", GGX_STR_ARGS(t->name),
                t->type.name, t->type.block_elems);
     if (t->access != GGX_ACCESS_RAW) {
-        if (!c->reader->read)
+        if (!c->reader->read && !c->decoded)
             REFUSE(GGX_E_PLUGIN, "reader %s has no read function but tensor '%.*s' needs it", c->reader_name,
                    GGX_STR_ARGS(t->name));
         t->nbytes = bytes;
@@ -372,6 +373,55 @@ void ggx_checkpoint_close(ggx_checkpoint *c)
     c->tensor_index = c->kv_index = NULL;
     c->tensor_count = c->kv_count = 0;
     ggx_arena_free(&c->arena);
+}
+
+/* --- overlays ------------------------------------------------------------------------------------------------------------------- */
+
+ggx_status ggx_overlay_make(ggx_arena *arena, const ggx_checkpoint *base, uint64_t room, ggx_checkpoint **out,
+                            ggx_error *error)
+{
+    const uint64_t most = base->tensor_count + room;
+    uint64_t slots = 64;
+    while (slots / 2 <= most) slots *= 2;
+    ggx_checkpoint *c = ggx_arena_alloc(arena, sizeof *c);
+    if (c) {
+        *c = *base;
+        c->base = base;
+        c->opened = 0; /* nothing is owed to an overlay's reader */
+        c->tensor_capacity = most;
+        c->tensor_slots = slots;
+        c->tensors = ggx_arena_array(arena, most, sizeof *c->tensors);
+        c->tensor_index = ggx_arena_array(arena, slots, sizeof *c->tensor_index);
+        c->decoded = ggx_arena_array(arena, most, sizeof(*c->decoded));
+        c->hidden = ggx_arena_array(arena, most, 1);
+    }
+    if (!c || !c->tensors || !c->tensor_index || !c->decoded || !c->hidden || most >= UINT32_MAX / 4)
+        return ggx_fail(error, GGX_E_NOMEM, "no memory for %llu packed tensors", (unsigned long long)most);
+    if (base->tensor_count) memcpy(c->tensors, base->tensors, (size_t)base->tensor_count * sizeof *c->tensors);
+    for (uint64_t i = 0; i < c->tensor_count; i++)
+        c->tensor_index[find_slot(c, c->tensor_index, slots, tensor_name, tensor_name(c, i))] = (uint32_t)(i + 1);
+    *out = c;
+    return GGX_OK;
+}
+
+ggx_status ggx_overlay_put(ggx_checkpoint *c, const ggx_tensor *given, const ggx_decoded *decoded, uint64_t *index,
+                           ggx_error *error)
+{
+    ggx_tensor t = *given;
+    t.access = GGX_ACCESS_READER;
+    ggx_status status = check_tensor(c, &t, error);
+    if (status != GGX_OK) return status;
+    const uint64_t slot = find_slot(c, c->tensor_index, c->tensor_slots, tensor_name, t.name);
+    uint64_t at = c->tensor_index[slot] ? c->tensor_index[slot] - 1 : c->tensor_count;
+    if (at == c->tensor_capacity) return ggx_fail(error, GGX_E_NOMEM, "more packed tensors than there is room for");
+    if (at < c->tensor_count && c->decoded[at])
+        return ggx_fail(error, GGX_E_MALFORMED, "two packed tensors make '%.*s'", GGX_STR_ARGS(t.name));
+    if (at == c->tensor_count) c->tensor_index[slot] = (uint32_t)++c->tensor_count;
+    c->tensors[at] = t;
+    c->decoded[at] = decoded;
+    c->hidden[at] = 0;
+    *index = at;
+    return GGX_OK;
 }
 
 uint64_t ggx_checkpoint_find(const ggx_checkpoint *c, ggx_str name)

@@ -22,8 +22,11 @@ typedef struct ggx_checkpoint {
     uint64_t kv_count, kv_capacity;
     uint32_t *tensor_index, *kv_index; /* open-addressing hash tables, entries are index + 1 */
     uint64_t tensor_slots, kv_slots;
-    ggx_registry *registry; /* borrowed */
-    int32_t opened;         /* 1: the reader's open was called, so close is owed */
+    ggx_registry *registry;             /* borrowed */
+    const struct ggx_checkpoint *base;  /* of an overlay (decoded.h), else NULL; and for each of its tensors: */
+    const struct ggx_decoded **decoded; /* NULL: the reader's own */
+    uint8_t *hidden;                    /* 1: packed into a decoded one */
+    int32_t opened;                     /* 1: the reader's open was called, so close is owed */
 } ggx_checkpoint;
 
 /* Opens the source with the named reader, or with the one that probes best when `reader` is NULL, and indexes it. Errors: those of

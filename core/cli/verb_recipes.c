@@ -381,7 +381,8 @@ static ggx_status explain_checkpoint(room *r, ggx_flow *flow, const char *name)
                     : ggx_recipe_identity(&r->arena, &env, &result, &r->error);
     ggx_error fault = r->error;
     if (status == GGX_OK || result.use_count) {
-        ggx_status printed = explain_result(r, &flow->checkpoint, recipe, &result);
+        ggx_status printed =
+            explain_result(r, result.checkpoint ? result.checkpoint : &flow->checkpoint, recipe, &result);
         if (printed != GGX_OK) return printed;
     }
     r->error = fault;

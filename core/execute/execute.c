@@ -10,6 +10,7 @@
 
 typedef struct shared {
     const ggx_plan *plan; /* the first: buffers are the same for all */
+    const ggx_plan *const *plans;
     const ggx_tile_sink *sinks;
     const ggx_run *run;
     const ggx_plan_tensor **tensors; /* of all plans, without those that are twins */
@@ -202,6 +203,7 @@ static ggx_status do_tile(worker *w, const ggx_plan_tensor *t, uint64_t tile)
     if (!wanted) return GGX_OK;
     if (w->s->run && w->s->run->canceled && *w->s->run->canceled) return ggx_fail(&w->error, GGX_E_CANCELED, "stopped");
     ggx_plan_tile(t, tile, &box);
+    w->gather.checkpoint = w->s->plans[t->plan]->checkpoint; /* each plan may have laid its own tensors over it */
     ggx_status status = copy_tile(w, t, tile, &box, &raw);
     return status == GGX_OK ? convert_tile(w, t, tile, &box, raw) : status;
 }
@@ -219,6 +221,7 @@ static void free_worker(worker *w)
 {
     free(w->gather.stage);
     free(w->gather.decoded);
+    free(w->gather.packed);
     free(w->values);
     free(w->out);
     free(w->cast);
@@ -234,12 +237,14 @@ static int open_worker(worker *w, shared *s)
     w->gather.sequential = &s->sequential;
     w->gather.stage = buffer(m->stage_bytes);
     w->gather.decoded = buffer(m->decoded_bytes);
+    w->gather.packed = buffer(m->packed_bytes);
     w->values = buffer(m->elems * sizeof(float));
     w->out = buffer(m->out_bytes);
     w->cast = buffer(m->cast_bytes);
     w->scratch = buffer(m->scratch_bytes);
-    if ((m->stage_bytes && !w->gather.stage) || (m->decoded_bytes && !w->gather.decoded) || (m->elems && !w->values) ||
-        (m->out_bytes && !w->out) || (m->cast_bytes && !w->cast) || (m->scratch_bytes && !w->scratch)) {
+    if ((m->stage_bytes && !w->gather.stage) || (m->decoded_bytes && !w->gather.decoded) ||
+        (m->packed_bytes && !w->gather.packed) || (m->elems && !w->values) || (m->out_bytes && !w->out) ||
+        (m->cast_bytes && !w->cast) || (m->scratch_bytes && !w->scratch)) {
         free_worker(w);
         return 0;
     }
@@ -303,7 +308,7 @@ static void list_jobs(shared *s, const ggx_plan *const *plans, uint32_t count)
 ggx_status ggx_execute(const ggx_plan *const *plans, const ggx_tile_sink *sinks, uint32_t count, const ggx_run *run,
                        ggx_error *error)
 {
-    shared s = {.plan = plans[0], .sinks = sinks, .run = run, .error = error};
+    shared s = {.plan = plans[0], .plans = plans, .sinks = sinks, .run = run, .error = error};
     uint64_t most = 1;
     for (uint32_t k = 0; k < count; k++) most += plans[k]->tensor_count;
     s.tensors = malloc((size_t)most * sizeof(const ggx_plan_tensor *));

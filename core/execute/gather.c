@@ -4,6 +4,7 @@
  * that does not begin or end on an outer digit) → stage → decode → permute. */
 #include "execute/gather.h"
 
+#include "execute/decoded.h"
 #include <ggx_sdk/checked.h>
 #include <ggx_sdk/error.h>
 #include <string.h>
@@ -36,6 +37,7 @@ static void swap_bytes(uint8_t *data, uint64_t count, uint32_t size)
 static ggx_status ask_reader(const job *j, const ggx_tensor *t, const ggx_box *box, void *out, uint64_t bytes)
 {
     const ggx_checkpoint *c = j->g->checkpoint;
+    if (ggx_decoded_at(c, j->piece->tensor)) return ggx_decoded_read(j->g, j->piece->tensor, box, out, bytes, j->error);
     if (t->access == GGX_ACCESS_SEQUENTIAL) pthread_mutex_lock(j->g->sequential);
     ggx_status status = c->reader->read(c->instance.self, t->cookie, box, out, bytes, j->error);
     if (t->access == GGX_ACCESS_SEQUENTIAL) pthread_mutex_unlock(j->g->sequential);

@@ -19,6 +19,7 @@ typedef struct ggx_gather {
     uint8_t *stage;
     uint64_t stage_elems; /* capacity of stage and decoded, in elements; at least 4 blocks */
     float *decoded;       /* NULL: only raw boxes will be asked for */
+    uint8_t *packed;      /* GGX_DECODED_ROOM bytes for packed tensors; NULL: taken when needed */
 } ggx_gather;
 
 /* The box as the source's own elements, packed in C order. For types with block_elems > 1 the view must keep blocks whole

@@ -105,8 +105,12 @@ ggx_status ggx_statistics_read(const ggx_checkpoint *c, uint64_t tensor, const g
     status = ggx_view_tensor(&arena, c, tensor, &view, error);
     const uint64_t elems = RUN_ELEMS + 4ull * c->tensors[tensor].type.block_elems;
     const ggx_type *type = &c->tensors[tensor].type;
-    ggx_gather g = {c, &lock, malloc((size_t)(elems / type->block_elems * type->block_bytes)), elems,
-                    malloc((size_t)elems * sizeof(float))};
+    ggx_gather g = {c,
+                    &lock,
+                    malloc((size_t)(elems / type->block_elems * type->block_bytes)),
+                    elems,
+                    malloc((size_t)elems * sizeof(float)),
+                    NULL};
     float *values = malloc((size_t)elems * sizeof *values);
     if (status == GGX_OK && (!g.stage || !g.decoded || !values)) status = ggx_fail(error, GGX_E_NOMEM, "out of memory");
     if (status == GGX_OK) status = read_rows(&g, &view, decode, run, values, out, error);

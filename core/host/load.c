@@ -9,6 +9,7 @@
 
 #define INSTANCE_MAX (1u << 20) /* bytes of an instance; what depends on the input comes from host->alloc */
 #define WINDOW_MAX 65536u
+#define DECODER_MAX 4096u /* as decode.h says: nothing closes it, so it lies in the recipe's memory */
 
 /* One plugin under examination. */
 typedef struct exam {
@@ -136,15 +137,34 @@ static ggx_status check_kernels(const exam *x, const void *vtable)
     return status == GGX_OK ? expect_function(x, "quantize", k->quantize || k->dequantize) : status;
 }
 
+static ggx_status check_decoder(const exam *x, const void *vtable)
+{
+    const ggx_decoder *d = vtable;
+    char field[48];
+    ggx_status status = expect_at_most(x, "instance_size", d->instance_size, DECODER_MAX);
+    if (status == GGX_OK && !d->input_count) status = refuse(x, "input_count", "0", "at least 1");
+    if (status == GGX_OK) status = expect_at_most(x, "input_count", d->input_count, GGX_DECODER_INPUTS);
+    if (status == GGX_OK && !d->inputs) status = refuse(x, "inputs", NULL, "a table of inputs");
+    for (uint32_t i = 0; status == GGX_OK && i < d->input_count; i++) {
+        snprintf(field, sizeof field, "inputs[%u].struct_size", i);
+        status = expect_number(x, field, d->inputs[i].struct_size, sizeof *d->inputs);
+        snprintf(field, sizeof field, "inputs[%u].name", i);
+        if (status == GGX_OK && !d->inputs[i].name) status = refuse(x, field, NULL, "a name");
+    }
+    if (status == GGX_OK) status = expect_function(x, "open", d->open != NULL);
+    if (status == GGX_OK) status = expect_function(x, "need", d->need != NULL);
+    if (status == GGX_OK) status = expect_function(x, "decode", d->decode != NULL);
+    return status == GGX_OK ? check_options(x, d->options, d->option_count) : status;
+}
+
 static const struct {
     const char *id;
     size_t size; /* of the vtable's first release */
     ggx_status (*check)(const exam *x, const void *vtable);
 } interfaces[] = {
-    {GGX_READER_ID, sizeof(ggx_reader), check_reader},
-    {GGX_WRITER_ID, sizeof(ggx_writer), check_writer},
-    {GGX_QUANT_ID, sizeof(ggx_quant), check_quant},
-    {GGX_KERNELS_ID, sizeof(ggx_kernels), check_kernels},
+    {GGX_READER_ID, sizeof(ggx_reader), check_reader},    {GGX_WRITER_ID, sizeof(ggx_writer), check_writer},
+    {GGX_QUANT_ID, sizeof(ggx_quant), check_quant},       {GGX_KERNELS_ID, sizeof(ggx_kernels), check_kernels},
+    {GGX_DECODER_ID, sizeof(ggx_decoder), check_decoder},
 };
 
 static ggx_status check_provide(const exam *x, const ggx_provide *provide)

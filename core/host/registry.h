@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "host/instance.h"
+#include <ggx/draft/decode.h>
 #include <ggx/draft/quant.h>
 #include <ggx/reader.h>
 #include <ggx/writer.h>

@@ -1,6 +1,7 @@
 /* Several plans of one checkpoint, to be carried out together: what their outputs share is read, and decoded, once. */
 #include "plan/plan.h"
 
+#include "checkpoint/decoded.h"
 #include <ggx_sdk/checked.h>
 #include <ggx_sdk/error.h>
 
@@ -27,12 +28,27 @@ static int same_view(const ggx_view *a, const ggx_view *b)
     return 1;
 }
 
+/* Plans may have laid different tensors over one checkpoint. */
+static int same_sources(const ggx_checkpoint *a, const ggx_checkpoint *b, const ggx_view *view)
+{
+    for (uint32_t i = 0; a != b && i < view->piece_count; i++) {
+        const uint64_t at = view->pieces[i].tensor;
+        const ggx_decoded *x = ggx_decoded_at(a, at), *y = ggx_decoded_at(b, at);
+        if (!x != !y || (x && memcmp(x->digest, y->digest, sizeof x->digest) != 0)) return 0;
+    }
+    return 1;
+}
+
 /* The tensor of a plan that is made from the same elements; most often the plans have it at the same place. */
-static ggx_plan_tensor *find_twin(ggx_plan *plan, const ggx_plan_tensor *t, uint64_t likely)
+static ggx_plan_tensor *find_twin(ggx_plan *plan, const ggx_checkpoint *from, const ggx_plan_tensor *t, uint64_t likely)
 {
     for (uint64_t n = 0; n < plan->tensor_count; n++) {
         ggx_plan_tensor *x = &plan->tensors[(likely + n) % plan->tensor_count];
-        if (ggx_str_same(x->name, t->name)) return !x->is_twin && same_view(&x->view, &t->view) ? x : NULL;
+        if (ggx_str_same(x->name, t->name)) {
+            const int same =
+                !x->is_twin && same_view(&x->view, &t->view) && same_sources(plan->checkpoint, from, &t->view);
+            return same ? x : NULL;
+        }
     }
     return NULL;
 }
@@ -62,7 +78,7 @@ ggx_status ggx_plan_join(ggx_plan **plans, uint32_t count, const ggx_plan_reques
             ggx_plan_tensor *last = &plans[k]->tensors[i];
             if (last->is_twin) continue;
             for (uint32_t other = k + 1; other < count; other++) {
-                ggx_plan_tensor *twin = find_twin(plans[other], last, i);
+                ggx_plan_tensor *twin = find_twin(plans[other], plans[k]->checkpoint, last, i);
                 if (!twin) continue;
                 twin->is_twin = 1;
                 last->twin = twin;

@@ -1,6 +1,7 @@
 /* Making and closing a plan, and the digest by which parts and interrupted runs know that they work on the same one. */
 #include "plan/plan.h"
 
+#include "checkpoint/decoded.h"
 #include "hash/digest.h"
 #include "source/open.h"
 #include <ggx_sdk/error.h>
@@ -61,6 +62,8 @@ static void digest_tensor(ggx_digest *d, const ggx_plan_tensor *t, const ggx_che
         ggx_digest_bytes(d, source->name.data, source->name.size);
         ggx_digest_u64(d, source->member);
         ggx_digest_u64(d, source->offset);
+        const ggx_decoded *decoded = ggx_decoded_at(c, p->tensor);
+        if (decoded) ggx_digest_bytes(d, decoded->digest, sizeof decoded->digest);
     }
 }
 

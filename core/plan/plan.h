@@ -58,6 +58,7 @@ typedef struct ggx_plan_tensor {
     ggx_type type; /* in the output */
     int32_t type_code;
     uint32_t label;            /* 0, or 1 + the type_code that the file is to claim */
+    int32_t packed;            /* 1: a source is made by a decoder */
     int32_t sequential;        /* 1: a source is GGX_ACCESS_SEQUENTIAL: one worker takes all tiles in order */
     const ggx_quant *quant;    /* of `type`; NULL for f32 and for COPY */
     const ggx_kernels *encode; /* NULL for f32 and for COPY */
@@ -79,7 +80,7 @@ typedef struct ggx_plan_tensor {
 typedef struct ggx_tile_memory {
     uint64_t elems;       /* floats of the tile (CONVERT) */
     uint64_t stage_elems; /* capacity of the gather stage, in elements */
-    uint64_t stage_bytes, decoded_bytes, out_bytes, cast_bytes, scratch_bytes;
+    uint64_t stage_bytes, decoded_bytes, out_bytes, cast_bytes, scratch_bytes, packed_bytes;
 } ggx_tile_memory;
 typedef struct ggx_plan {
     ggx_arena arena;

@@ -6,6 +6,7 @@
  * the number of threads: so an interrupted run can be taken up with another number of them. */
 #include "plan/plan.h"
 
+#include "execute/decoded.h"
 #include <ggx_sdk/checked.h>
 #include <ggx_sdk/error.h>
 
@@ -46,13 +47,14 @@ void ggx_plan_tile_memory(const ggx_plan_tensor *t, ggx_tile_memory *m)
     memset(m, 0, sizeof *m);
     m->stage_elems = elems + 4ull * source->block_elems;
     m->stage_bytes = m->stage_elems / source->block_elems * source->block_bytes;
+    m->packed_bytes = t->packed ? GGX_DECODED_ROOM : 0;
     for (; t; t = t->twin) add_memory(t, elems, m);
 }
 
 uint64_t ggx_tile_memory_sum(const ggx_tile_memory *m)
 {
     return m->elems * sizeof(float) + m->stage_bytes + m->decoded_bytes + m->out_bytes + m->cast_bytes +
-           m->scratch_bytes;
+           m->scratch_bytes + m->packed_bytes;
 }
 
 static uint64_t common_multiple(uint64_t a, uint64_t b)
@@ -216,6 +218,7 @@ static uint64_t merge_memory(ggx_plan **plans, uint32_t count, ggx_tile_memory *
         widen(&most->out_bytes, m.out_bytes);
         widen(&most->cast_bytes, m.cast_bytes);
         widen(&most->scratch_bytes, m.scratch_bytes);
+        widen(&most->packed_bytes, m.packed_bytes);
     }
     return ggx_tile_memory_sum(most);
 }

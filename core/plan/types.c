@@ -5,6 +5,7 @@
  * fallbacks are tried in order, then the source's type or f32 stands. Each such step is noted in the plan. */
 #include "plan/mixture.h"
 
+#include "checkpoint/decoded.h"
 #include "execute/gather.h"
 
 #include <ggx_sdk/checked.h>
@@ -330,6 +331,7 @@ ggx_status ggx_plan_types(ggx_plan *plan, ggx_registry *registry, const ggx_reci
             uint64_t source = c.to->view.pieces[p].tensor;
             if (source != GGX_CONST_TENSOR && plan->checkpoint->tensors[source].access == GGX_ACCESS_SEQUENTIAL)
                 c.to->sequential = 1;
+            if (ggx_decoded_at(plan->checkpoint, source)) c.to->packed = 1;
         }
     }
     return GGX_OK;

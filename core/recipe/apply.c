@@ -80,6 +80,7 @@ static ggx_status claim_all(ggx_apply *apply)
     for (uint64_t i = 0; i < c->tensor_count && status == GGX_OK; i++)
         for (uint32_t r = 0; r < apply->recipe->rule_count && status == GGX_OK; r++) {
             int wanted;
+            if (ggx_tensor_hidden(c, i)) break;
             status = wants(apply, r, ggx_recipe_bare(apply->recipe, c->tensors[i].name), &wanted);
             if (status == GGX_OK && apply->steps > 50ull * GGX_EVAL_STEPS)
                 return ggx_origin_fail(
@@ -141,11 +142,13 @@ static ggx_status check_demands(ggx_apply *apply)
 static ggx_status run(ggx_apply *apply, ggx_recipe_result *out)
 {
     ggx_status status = check_demands(apply);
+    if (status == GGX_OK) status = ggx_packed_make(apply);
     if (status == GGX_OK) status = claim_all(apply);
     for (uint64_t i = 0; i < apply->env->checkpoint->tensor_count && status == GGX_OK; i++)
         if (apply->claimed[i]) status = make_claimed(apply, i);
     for (uint32_t r = 0; r < apply->recipe->rule_count && status == GGX_OK; r++)
         if (apply->recipe->rules[r].kind == GGX_RULE_CONST) status = make_constants(apply, r, 0, NULL);
+    out->checkpoint = apply->env->checkpoint;
     out->uses = apply->uses;
     out->use_count = apply->use_count;
     if (status != GGX_OK) return status;
@@ -167,10 +170,19 @@ ggx_status ggx_recipe_apply(ggx_arena *arena, const ggx_recipe *recipe, const gg
         return ggx_origin_fail(&recipe->origin, GGX_WHOLE, error, GGX_E_UNSUPPORTED,
                                "recipe %s has no output for writer %s; see its 'outputs', or use --recipe none",
                                recipe->id, env->writer ? env->writer : "(none)");
-    ggx_status status = ggx_eval_open(&eval, recipe, env, error);
+    ggx_recipe_env laid = *env;
+    if (ggx_recipe_decodes(recipe)) {
+        const uint64_t room = recipe->packed_count ? env->checkpoint->tensor_count : 0;
+        ggx_status made = ggx_overlay_make(arena, env->checkpoint, room, &apply.overlay, error);
+        if (made != GGX_OK) return made;
+        laid.checkpoint = apply.overlay;
+        apply.env = &laid;
+    }
+    ggx_status status = ggx_eval_open(&eval, recipe, apply.env, error);
     if (status != GGX_OK) return status;
-    apply.claimed = ggx_arena_array(&eval.arena, env->checkpoint->tensor_count, sizeof *apply.claimed);
-    apply.used = ggx_arena_array(&eval.arena, env->checkpoint->tensor_count, 1);
+    const uint64_t most = env->checkpoint->tensor_count + (apply.overlay ? env->checkpoint->tensor_count : 0);
+    apply.claimed = ggx_arena_array(&eval.arena, most, sizeof *apply.claimed);
+    apply.used = ggx_arena_array(&eval.arena, most, 1);
     apply.taken = ggx_arena_array(&eval.arena, recipe->rule_count, sizeof *apply.taken);
     apply.domains = ggx_arena_array(&eval.arena, recipe->rule_count, GGX_MAX_PLACEHOLDERS * sizeof *apply.domains);
     status = apply.claimed && apply.used && apply.taken && apply.domains

@@ -125,6 +125,8 @@ static ggx_status check_rule(checker *c, const ggx_rule *rule)
     else if (status == GGX_OK)
         status = check_nodes(c, (const ggx_node *const[]){rule->axis, rule->count, rule->when, rule->shape}, 4, scope);
     if (status == GGX_OK) status = check_node(c, rule->optional, NULL); /* asked when nothing matched */
+    for (uint32_t i = 0; i < rule->with_count && status == GGX_OK; i++)
+        status = check_node(c, rule->with[i].node, scope);
     if (status == GGX_OK) status = check_steps(c, &rule->steps, scope);
     for (uint32_t i = 0; i < rule->source_count && status == GGX_OK; i++) {
         status = check_nodes(c, (const ggx_node *const[]){rule->sources[i].constant, rule->sources[i].shape}, 2, scope);
@@ -171,6 +173,7 @@ ggx_status ggx_recipe_check(const struct ggx_recipe *recipe, ggx_error *error)
     for (uint32_t i = 0; i < recipe->demand_count && status == GGX_OK; i++)
         status =
             check_nodes(&c, (const ggx_node *const[]){recipe->demands[i].that, recipe->demands[i].otherwise}, 2, NULL);
+    for (uint32_t i = 0; i < recipe->packed_count && status == GGX_OK; i++) status = check_rule(&c, &recipe->packed[i]);
     for (uint32_t i = 0; i < recipe->rule_count && status == GGX_OK; i++) status = check_rule(&c, &recipe->rules[i]);
     for (uint32_t i = 0; i < recipe->profile_count && status == GGX_OK; i++)
         status = check_profile(&c, &recipe->profiles[i]);

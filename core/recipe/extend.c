@@ -86,6 +86,19 @@ static ggx_status extend_rules(ggx_arena *arena, struct ggx_recipe *recipe, cons
     return GGX_OK;
 }
 
+/* The base's ways of packing behind the recipe's own, which so win. */
+static ggx_status extend_packed(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
+                                ggx_error *error)
+{
+    ggx_rule *all = ggx_arena_array(arena, (uint64_t)recipe->packed_count + base->packed_count, sizeof *all);
+    if (!all) return no_memory(error);
+    if (recipe->packed_count) memcpy(all, recipe->packed, recipe->packed_count * sizeof *all);
+    if (base->packed_count) memcpy(all + recipe->packed_count, base->packed, base->packed_count * sizeof *all);
+    recipe->packed = all;
+    recipe->packed_count += base->packed_count;
+    return GGX_OK;
+}
+
 static ggx_status extend_fields(ggx_arena *arena, ggx_profile *profile, const ggx_profile *base, ggx_error *error)
 {
     ggx_field *all = ggx_arena_array(arena, (uint64_t)profile->field_count + base->field_count, sizeof *all);
@@ -155,6 +168,7 @@ ggx_status ggx_recipe_extend(ggx_arena *arena, struct ggx_recipe *recipe, const 
     ggx_status status = ggx_extend_values(arena, recipe, base, error);
     if (status == GGX_OK) status = extend_demands(arena, recipe, base, error);
     if (status == GGX_OK) status = extend_rules(arena, recipe, base, error);
+    if (status == GGX_OK) status = extend_packed(arena, recipe, base, error);
     if (status == GGX_OK) status = extend_backwards(arena, recipe, base, error);
     return status == GGX_OK ? extend_profiles(arena, recipe, base, error) : status;
 }

@@ -1,5 +1,6 @@
 /* lookups.c - what expressions can see of the checkpoint, of the JSON files beside it, and of the conversion. */
 #include "base/text.h"
+#include "execute/decoded.h"
 #include "recipe/model.h"
 #include <ggx_sdk/error.h>
 
@@ -128,7 +129,11 @@ static ggx_status read_block(ggx_eval *eval, const ggx_node *node, uint64_t tens
         box.start[t->rank - 1] -= *within;
         box.count[t->rank - 1] = t->type.block_elems;
     }
-    ggx_status status = t->access == GGX_ACCESS_RAW
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    const ggx_gather gather = {.checkpoint = c, .sequential = &lock};
+    ggx_status status = ggx_decoded_at(c, tensor)
+                            ? ggx_decoded_read(&gather, tensor, &box, out, t->type.block_bytes, &inner)
+                        : t->access == GGX_ACCESS_RAW
                             ? ggx_checkpoint_read(c, tensor, storage / t->type.block_elems * t->type.block_bytes, out,
                                                   t->type.block_bytes, &inner)
                             : c->reader->read(c->instance.self, t->cookie, &box, out, t->type.block_bytes, &inner);

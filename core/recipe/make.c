@@ -23,17 +23,22 @@ static ggx_status grow(ggx_apply *apply, void **array, uint64_t *capacity, uint6
     return GGX_OK;
 }
 
-ggx_status ggx_apply_use(ggx_apply *apply, uint64_t tensor, uint32_t rule, int dropped)
+ggx_status ggx_apply_use_at(ggx_apply *apply, uint64_t tensor, const ggx_origin *origin, int dropped)
 {
     void *uses = apply->uses;
     ggx_status status = grow(apply, &uses, &apply->use_capacity, apply->use_count, sizeof *apply->uses);
     apply->uses = uses;
     if (status != GGX_OK) return status;
     uint32_t line, column;
-    ggx_origin_place(&apply->recipe->rules[rule].origin, GGX_WHOLE, &line, &column);
+    ggx_origin_place(origin, GGX_WHOLE, &line, &column);
     apply->uses[apply->use_count++] = (ggx_recipe_use){tensor, line, dropped};
     apply->used[tensor] = 1;
     return GGX_OK;
+}
+
+ggx_status ggx_apply_use(ggx_apply *apply, uint64_t tensor, uint32_t rule, int dropped)
+{
+    return ggx_apply_use_at(apply, tensor, &apply->recipe->rules[rule].origin, dropped);
 }
 
 const ggx_local *ggx_match_bind(const ggx_pattern *pattern, const ggx_match *match, const ggx_local *outer,
@@ -335,14 +340,13 @@ ggx_status ggx_rule_make(ggx_apply *apply, uint32_t index, uint64_t tensor, cons
     ggx_view view;
     apply->current = t->name;
     apply->taken[index]++;
-    if (rule->kind == GGX_RULE_DECODE)
-        return ggx_origin_fail(
-            &rule->origin, GGX_WHOLE, apply->error, GGX_E_UNSUPPORTED,
-            "tensor '%.*s' is packed and needs decoder '%.*s', which this version of ggx does not have",
-            GGX_STR_ARGS(t->name), (int)(rule->decoder.size < 40 ? rule->decoder.size : 40), rule->decoder.data);
     apply->eval->locals = ggx_match_bind(rule->sources[rule->leader].pattern, match, NULL, space);
-    ggx_status status = check_shape(apply, rule, t);
-    if (status == GGX_OK)
+    ggx_status status = GGX_OK;
+    if (rule->kind == GGX_RULE_DECODE) status = ggx_decode_make(apply, rule, match, t->name, tensor);
+    if (status == GGX_OK) status = check_shape(apply, rule, t);
+    if (status == GGX_OK && rule->kind == GGX_RULE_DECODE)
+        status = add_tensor(apply, &j, index, tensor, &rule->sources[rule->leader].steps);
+    else if (status == GGX_OK)
         status = rule->over.size ? join_over(apply, &j, index, match) : join_list(apply, &j, index, tensor, match);
     if (status == GGX_OK) status = join(apply, &j, index, &view);
     if (status == GGX_OK) status = make_outputs(apply, index, &view, (rule->last ? j.last : j.first) + 1, match);

@@ -2,6 +2,7 @@
 #ifndef GGX_CORE_RECIPE_MODEL_H
 #define GGX_CORE_RECIPE_MODEL_H
 
+#include "checkpoint/decoded.h"
 #include "recipe/value.h"
 
 #define GGX_MAX_PLACEHOLDERS 8
@@ -83,6 +84,7 @@ enum { GGX_JOIN_NONE, GGX_JOIN_CONCAT, GGX_JOIN_STACK };
 
 typedef struct ggx_rule_source {
     ggx_origin origin;
+    ggx_str name;         /* DECODE: of the decoder's input */
     ggx_pattern *pattern; /* NULL: a constant */
     ggx_node *constant, *shape;
     ggx_steps steps;
@@ -116,6 +118,8 @@ typedef struct ggx_rule {
     ggx_rule_output *outputs;
     uint32_t output_count;
     ggx_str decoder;
+    struct ggx_named_value *with; /* DECODE: the decoder's options */
+    uint32_t with_count;
 } ggx_rule;
 
 typedef struct ggx_field {
@@ -161,6 +165,9 @@ struct ggx_recipe {
     uint32_t demand_count;
     ggx_rule *rules;
     uint32_t rule_count, group_count;
+    ggx_rule
+        *packed; /* of "packed": of kind DECODE, with one output, whose `to` is the name that the result stands for */
+    uint32_t packed_count;
     ggx_profile *profiles;
     uint32_t profile_count;
     ggx_origin extends_origin;
@@ -205,6 +212,9 @@ extern const char *const ggx_recipe_words[],
 
 ggx_status ggx_parse_steps(const ggx_recipe_parser *parser, const ggx_json *list, ggx_steps *out);
 ggx_status ggx_parse_rules(const ggx_recipe_parser *parser, const ggx_json *list, struct ggx_recipe *recipe);
+ggx_status ggx_parse_packed(const ggx_recipe_parser *parser, const ggx_json *list, struct ggx_recipe *recipe);
+ggx_status ggx_parse_named(const ggx_recipe_parser *parser, const ggx_json *json, struct ggx_named_value **values,
+                           uint32_t *count);
 ggx_status ggx_parse_outputs(const ggx_recipe_parser *parser, const ggx_json *object, struct ggx_recipe *recipe);
 ggx_status ggx_parse_domain(const ggx_recipe_parser *parser, const ggx_json *member, ggx_domain *out);
 
@@ -240,6 +250,7 @@ typedef struct ggx_apply {
     ggx_arena *arena; /* of the results */
     const struct ggx_recipe *recipe;
     const ggx_recipe_env *env;
+    ggx_checkpoint *overlay;    /* env's checkpoint, when the recipe decodes; else NULL */
     const ggx_profile *profile; /* NULL: none */
     ggx_made *made;
     uint64_t made_count, made_capacity;
@@ -264,6 +275,7 @@ ggx_status ggx_steps_axis(ggx_eval *eval, const ggx_node *node, uint32_t rank, u
 /* make.c: the outputs of one match of a rule. */
 ggx_status ggx_rule_make(ggx_apply *apply, uint32_t rule, uint64_t tensor, const ggx_match *match);
 ggx_status ggx_rule_make_const(ggx_apply *apply, uint32_t rule, const ggx_local *locals);
+ggx_status ggx_apply_use_at(ggx_apply *apply, uint64_t tensor, const ggx_origin *origin, int dropped);
 ggx_status ggx_apply_use(ggx_apply *apply, uint64_t tensor, uint32_t rule, int dropped);
 /* apply.c: the list of a rule's "for" number `domain`. */
 ggx_status ggx_apply_domain(ggx_apply *apply, uint32_t rule, uint32_t domain, ggx_value *out);
@@ -277,6 +289,11 @@ uint64_t ggx_recipe_find(ggx_arena *arena, const struct ggx_recipe *recipe, cons
 /* Binds the match's placeholders; `space` has GGX_MAX_PLACEHOLDERS entries. */
 const ggx_local *ggx_match_bind(const ggx_pattern *pattern, const ggx_match *match, const ggx_local *outer,
                                 ggx_local *space);
+/* decode.c: what the match makes is put into the overlay under `name`; `lead` is the tensor that matched. ggx_packed_make does that for
+ * all of "packed". */
+ggx_status ggx_decode_make(ggx_apply *apply, const ggx_rule *rule, const ggx_match *match, ggx_str name, uint64_t lead);
+ggx_status ggx_packed_make(ggx_apply *apply);
+int ggx_recipe_decodes(const struct ggx_recipe *recipe);
 /* header.c, order.c, coverage.c */
 ggx_status ggx_header_make(ggx_apply *apply, ggx_recipe_result *out);
 ggx_status ggx_order_outputs(ggx_apply *apply, ggx_recipe_result *out);

@@ -33,11 +33,11 @@ static ggx_status parse_id(const ggx_recipe_parser *parser, const ggx_json *root
     return status;
 }
 
-static ggx_status parse_values(const ggx_recipe_parser *parser, const ggx_json *json, ggx_named_value **values,
-                               uint32_t *count)
+ggx_status ggx_parse_named(const ggx_recipe_parser *parser, const ggx_json *json, ggx_named_value **values,
+                           uint32_t *count)
 {
     if (!json) return GGX_OK;
-    ggx_status status = ggx_parser_kind(parser, json, GGX_JSON_OBJECT, "'values'");
+    ggx_status status = ggx_parser_kind(parser, json, GGX_JSON_OBJECT, "a list of names and values");
     if (status != GGX_OK) return status;
     *values = ggx_arena_array(parser->arena, json->count, sizeof **values);
     if (!*values) return ggx_parser_no_memory(parser);
@@ -66,7 +66,7 @@ static ggx_status parse_backwards(const ggx_recipe_parser *parser, const ggx_jso
     if (recipe->forth_only) return GGX_OK;
     ggx_status status = ggx_parser_words(parser, json, words, "backwards");
     if (status == GGX_OK)
-        status = parse_values(parser, ggx_json_get(json, "values"), &recipe->turned_values, &recipe->turned_count);
+        status = ggx_parse_named(parser, ggx_json_get(json, "values"), &recipe->turned_values, &recipe->turned_count);
     return status == GGX_OK ? ggx_parse_header(parser, ggx_json_get(json, "header"), &recipe->backwards) : status;
 }
 
@@ -147,12 +147,13 @@ static ggx_status parse_top(const ggx_recipe_parser *parser, const ggx_json *roo
     if (status == GGX_OK && recipe->extends)
         recipe->extends_origin = ggx_parser_origin(parser, ggx_json_get(root, "extends"));
     if (status == GGX_OK)
-        status = parse_values(parser, ggx_json_get(root, "values"), &recipe->values, &recipe->value_count);
+        status = ggx_parse_named(parser, ggx_json_get(root, "values"), &recipe->values, &recipe->value_count);
     if (status == GGX_OK) status = parse_backwards(parser, ggx_json_get(root, "backwards"), recipe);
     if (status == GGX_OK) status = parse_require(parser, ggx_json_get(root, "require"), recipe);
     if (status == GGX_OK) status = parse_prefixes(parser, ggx_json_get(root, "prefixes"), recipe);
     if (status == GGX_OK) status = parse_options(parser, ggx_json_get(root, "options"), recipe);
     if (status == GGX_OK) status = parse_without(parser, ggx_json_get(root, "without"), recipe);
+    if (status == GGX_OK) status = ggx_parse_packed(parser, ggx_json_get(root, "packed"), recipe);
     if (status == GGX_OK) status = ggx_parse_rules(parser, ggx_json_get(root, "tensors"), recipe);
     return status == GGX_OK ? ggx_parse_outputs(parser, ggx_json_get(root, "outputs"), recipe) : status;
 }

@@ -8,7 +8,8 @@ static const char *const group_words[] = {"group", "note", NULL};
 static const char *const output_words[] = {"to", "do", "type", "default", "label", "rows", "when", "at", "note", NULL};
 static const char *const source_words[] = {"from", "do", "const", "shape", "note", NULL};
 static const char *const join_words[] = {"over", "axis", "count", "note", NULL};
-static const char *const decode_words[] = {"plugin", "inputs", "note", NULL};
+static const char *const decode_words[] = {"plugin", "inputs", "with", "note", NULL};
+static const char *const packed_words[] = {"plugin", "inputs", "with", "as", "when", "note", NULL};
 static const char *const const_rule_words[] = {"const", "shape",   "to",    "do",   "into", "for",  "when",
                                                "type",  "default", "label", "rows", "at",   "note", NULL};
 
@@ -234,9 +235,10 @@ static ggx_status parse_const(const ggx_recipe_parser *parser, const ggx_json *j
     return status;
 }
 
-static ggx_status parse_decode(const ggx_recipe_parser *parser, const ggx_json *decode, ggx_rule *rule)
+static ggx_status parse_decode(const ggx_recipe_parser *parser, const ggx_json *decode, const char *const *words,
+                               ggx_rule *rule)
 {
-    ggx_status status = ggx_parser_words(parser, decode, decode_words, "decode");
+    ggx_status status = ggx_parser_words(parser, decode, words, "decode");
     const ggx_json *plugin = ggx_json_get(decode, "plugin"), *inputs = ggx_json_get(decode, "inputs");
     if (status == GGX_OK && (!plugin || !inputs)) return missing(parser, decode, plugin ? "inputs" : "plugin");
     if (status == GGX_OK) status = ggx_parser_kind(parser, plugin, GGX_JSON_STRING, "'plugin'");
@@ -248,9 +250,40 @@ static ggx_status parse_decode(const ggx_recipe_parser *parser, const ggx_json *
     rule->sources = ggx_arena_array(parser->arena, inputs->count, sizeof *rule->sources);
     if (!rule->sources) return ggx_parser_no_memory(parser);
     uint32_t i = 0;
-    for (const ggx_json *at = inputs->first; at && status == GGX_OK; at = at->next)
+    for (const ggx_json *at = inputs->first; at && status == GGX_OK; at = at->next) {
+        rule->sources[i].name = at->key;
         status = ggx_parser_pattern(parser, at, &rule->sources[i++].pattern);
+    }
+    if (status == GGX_OK)
+        status = ggx_parse_named(parser, ggx_json_get(decode, "with"), &rule->with, &rule->with_count);
     return status == GGX_OK ? check_sources(parser, rule) : status;
+}
+
+static ggx_status parse_one_packed(const ggx_recipe_parser *parser, const ggx_json *json, ggx_rule *rule)
+{
+    rule->origin = ggx_parser_origin(parser, json);
+    ggx_status status = ggx_parser_kind(parser, json, GGX_JSON_OBJECT, "an element of 'packed'");
+    if (status == GGX_OK) status = parse_decode(parser, json, packed_words, rule);
+    const ggx_json *as = ggx_json_get(json, "as");
+    if (status == GGX_OK && !as) return missing(parser, json, "as");
+    rule->output_count = 1;
+    rule->outputs = ggx_arena_alloc(parser->arena, sizeof *rule->outputs);
+    if (!rule->outputs) return ggx_parser_no_memory(parser);
+    if (status == GGX_OK) status = ggx_parser_template(parser, as, &rule->outputs->to);
+    if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "when"), &rule->when);
+    return status == GGX_OK ? refuse_regex(parser, rule) : status;
+}
+
+ggx_status ggx_parse_packed(const ggx_recipe_parser *parser, const ggx_json *list, struct ggx_recipe *recipe)
+{
+    if (!list) return GGX_OK;
+    ggx_status status = ggx_parser_kind(parser, list, GGX_JSON_ARRAY, "'packed'");
+    if (status != GGX_OK) return status;
+    recipe->packed = ggx_arena_array(parser->arena, list->count, sizeof *recipe->packed);
+    if (!recipe->packed) return ggx_parser_no_memory(parser);
+    for (const ggx_json *at = list->first; at && status == GGX_OK; at = at->next)
+        status = parse_one_packed(parser, at, &recipe->packed[recipe->packed_count++]);
+    return status;
 }
 
 static ggx_status parse_take(const ggx_recipe_parser *parser, const ggx_json *json, ggx_rule *rule)
@@ -260,7 +293,7 @@ static ggx_status parse_take(const ggx_recipe_parser *parser, const ggx_json *js
     if (status != GGX_OK) return status;
     if (!from == !decode)
         return GGX_PARSER_FAIL(parser, json, "a rule has one of 'from', 'drop', 'const', 'decode' and 'group'");
-    status = decode ? parse_decode(parser, decode, rule) : parse_sources(parser, from, rule);
+    status = decode ? parse_decode(parser, decode, decode_words, rule) : parse_sources(parser, from, rule);
     if (status == GGX_OK && from) status = parse_join(parser, json, from->kind == GGX_JSON_ARRAY, rule);
     if (status == GGX_OK) status = parse_common(parser, json, rule);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "shape"), &rule->shape);

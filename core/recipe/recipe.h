@@ -50,9 +50,10 @@ typedef struct ggx_recipe_result {
     uint64_t kv_count;
     ggx_recipe_use *uses; /* one for each use of a source tensor */
     uint64_t use_count;
-    int32_t identity;  /* 1: no recipe; the key/values are the checkpoint's own */
-    ggx_str via;       /* type that every quantized tensor is rounded through first; empty: none */
-    const char **lost; /* of a recipe run backwards: what could not be restored, a phrase each */
+    const ggx_checkpoint *checkpoint; /* that views and uses count in: the given one, or one laid over it */
+    int32_t identity;                 /* 1: no recipe; the key/values are the checkpoint's own */
+    ggx_str via;                      /* type that every quantized tensor is rounded through first; empty: none */
+    const char **lost;                /* of a recipe run backwards: what could not be restored, a phrase each */
     uint64_t lost_count;
 } ggx_recipe_result;
 

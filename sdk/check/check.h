@@ -5,6 +5,7 @@
 #ifndef GGX_SDK_CHECK_H
 #define GGX_SDK_CHECK_H
 
+#include <ggx/draft/decode.h>
 #include <ggx/draft/quant.h>
 #include <ggx/ggx.h>
 
@@ -101,6 +102,10 @@ typedef struct manifest_offer {
     uint32_t extension_count, cpu_count;
     char extensions[MANIFEST_WORDS][32], cpu[MANIFEST_WORDS][32];
     int32_t has_extensions, has_cpu;
+    uint32_t example_count; /* "example": what a decoder can be driven with */
+    struct {
+        char name[32], value[64]; /* an input's "i32 16x64"; behind "with.": an option's value */
+    } example[MANIFEST_WORDS];
 } manifest_offer;
 
 typedef struct manifest {
@@ -141,6 +146,12 @@ typedef struct quant_subject {
     const ggx_kernels *kernels; /* those under test */
 } quant_subject;
 
+typedef struct decoder_subject {
+    const ggx_decoder *vtable;
+    const manifest_offer *offer;
+} decoder_subject;
+
+void check_decoder(report *r, const decoder_subject *subject);
 void check_reader(report *r, const reader_subject *subject); /* reader.c, with the next two */
 void check_reader_probe(report *r, const char *scope, const reader_subject *subject);
 void check_reader_sample(report *r, const char *scope, const reader_subject *subject, const sample *s);

@@ -13,6 +13,7 @@
 #define WRITER_SIZE 88
 #define QUANT_SIZE 72
 #define KERNELS_SIZE 40
+#define DECODER_SIZE 56
 #define INSTANCE_LIMIT (1u << 20)
 #define WINDOW_LIMIT 65536
 #define STRING_LIMIT 256
@@ -310,13 +311,34 @@ static void quant_good(check *c, const void *vtable, const manifest_offer *o)
         check_fail(c, "kernels: the portable ones have rank 0 and need no CPU feature");
 }
 
+static void decoder_good(check *c, const void *vtable, const manifest_offer *o)
+{
+    static const char *const names[] = {"open", "need", "decode"};
+    const ggx_decoder *v = vtable;
+    if (!size_good(c, v, DECODER_SIZE)) return;
+    int there[] = {v->open != NULL, v->need != NULL, v->decode != NULL};
+    functions_there(c, names, there, 3);
+    if (v->instance_size > 4096) check_fail(c, "instance_size: found %u, expected at most 4096", v->instance_size);
+    if (!v->input_count || v->input_count > GGX_DECODER_INPUTS || !v->inputs) {
+        check_fail(c, "inputs: found %u, expected a table of 1 to %u", v->input_count, GGX_DECODER_INPUTS);
+        return;
+    }
+    if (v->inputs[0].flags & GGX_INPUT_OPTIONAL) check_fail(c, "inputs[0]: the first one must not be optional");
+    for (uint32_t i = 0; i < v->input_count; i++)
+        if (!string_good(c, "inputs[].name", v->inputs[i].name)) return;
+    if (!o->name[0] || strlen(o->name) > 32 || !id_good(o->name))
+        check_fail(c, "name: expected [a-z0-9-], 1 to 32 bytes, in the manifest");
+    options_good(c, o->name, v->options, v->option_count);
+}
+
 static const struct {
     const char *id;
     void (*good)(check *c, const void *vtable, const manifest_offer *o);
 } interfaces[] = {{GGX_READER_ID, reader_good},
                   {GGX_WRITER_ID, writer_good},
                   {GGX_QUANT_ID, quant_good},
-                  {GGX_KERNELS_ID, kernels_good}};
+                  {GGX_KERNELS_ID, kernels_good},
+                  {GGX_DECODER_ID, decoder_good}};
 
 int interface_known(const char *id)
 {

@@ -202,6 +202,9 @@ static void drive_offer(arguments *a, const plugin_file *f, const ggx_plugin *de
         const ggx_quant *q = p->vtable;
         quant_subject quant = {q, q->kernels};
         check_quant(&a->report, &quant);
+    } else if (!strcmp(p->id, GGX_DECODER_ID)) {
+        decoder_subject decoder = {p->vtable, o};
+        check_decoder(&a->report, &decoder);
     } else {
         drive_kernels(a, definitions, p->vtable);
     }

@@ -54,6 +54,25 @@ static int take_words(reading *m, const char *key, char (*out)[32], uint32_t *co
     return 0;
 }
 
+/* {"weight": "u8 64x16", …} */
+static int take_example(reading *m, manifest_offer *o)
+{
+    if (m->token.kind != GGX_JSON_OBJECT || o->example_count) return refuse(m, "example", "one object of strings");
+    while (next(m)) {
+        if (m->token.kind == GGX_JSON_OBJECT_END) return 1;
+        if (o->example_count == MANIFEST_WORDS) return refuse(m, "example", "at most 16 strings");
+        const ggx_str key = m->token.text;
+        char *name = o->example[o->example_count].name;
+        if (key.size >= sizeof o->example[0].name) return refuse(m, "example", "short names");
+        memcpy(name, key.data, (size_t)key.size);
+        name[key.size] = 0;
+        if (!next(m) || !take_text(m, "example", o->example[o->example_count].value, sizeof o->example[0].value))
+            return 0;
+        o->example_count++;
+    }
+    return 0;
+}
+
 static int key_is(ggx_str key, const char *name)
 {
     return key.size == strlen(name) && !memcmp(key.data, name, (size_t)key.size);
@@ -82,6 +101,7 @@ static int read_offer_value(reading *m, ggx_str key, manifest_offer *o)
         if (key_is(key, numbers[i].name)) return take_number(m, numbers[i].name, numbers[i].out);
     if (key_is(key, "extensions"))
         return take_words(m, "extensions", o->extensions, &o->extension_count, &o->has_extensions);
+    if (key_is(key, "example")) return take_example(m, o);
     if (key_is(key, "cpu")) return take_words(m, "cpu", o->cpu, &o->cpu_count, &o->has_cpu);
     return ggx_json_skip(&m->parser, &m->token, m->why) == GGX_OK;
 }

@@ -8,7 +8,7 @@ PAGE = os.path.join(SOURCE, "docs", "ids.md")
 
 # Title, header, pattern of the names, and a sentence. Every numbered or named constant of the headers belongs to one.
 GROUPS = [
-    ("Interfaces", ["plugin.h", "reader.h", "writer.h", "draft/quant.h"], r"GGX_\w+_ID",
+    ("Interfaces", ["plugin.h", "reader.h", "writer.h", "draft/quant.h", "draft/decode.h"], r"GGX_\w+_ID",
      "An id names one vtable layout for ever; with `.draft` in it while that is not settled (docs/abi.md, section 3)."),
     ("Status codes", ["base.h"], r"GGX_OK|GGX_E_\w+", "Pinned. Up to -10 they are the exit codes with the sign turned; -11 is 130, -12 and -13 are 1."),
     ("Log levels", ["host.h"], r"GGX_LOG_\w+", "For `host->log`."),
@@ -22,7 +22,8 @@ GROUPS = [
     ("Key/value types", ["tensor.h"], r"GGX_KV_\w+", "The numbers are GGUF's."),
     ("Importance matrix", ["draft/quant.h"], r"GGX_IMATRIX_\w+", "What it does to a tensor type."),
     ("Flags of tensor types", ["draft/quant.h"], r"GGX_QUANT_(?!ID)\w+", "Bits."),
-    ("Limits and absences", ["base.h", "tensor.h"], r"GGX_MAX_RANK|GGX_NO_\w+", ""),
+    ("Flags of decoders' inputs", ["draft/decode.h"], r"GGX_INPUT_\w+", "Bits."),
+    ("Limits and absences", ["base.h", "tensor.h", "draft/decode.h"], r"GGX_MAX_RANK|GGX_NO_\w+|GGX_DECODER_INPUTS", ""),
 ]
 # Macros that are no ids.
 OTHER = r"GGX_(?:\w+_H|NOEXCEPT|EXTERN_C_\w+|STATIC_ASSERT|EXPORT|PRINTF|MUST_CHECK|UNUSED|ALIGNED|HAS|FIELD_END|PLUGIN)"

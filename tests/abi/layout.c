@@ -4,6 +4,7 @@
  * layout FILE       compares it with FILE and says what differs; exit code 1 when something does
  *
  * x86-64 and aarch64 are both LP64 and share one table. */
+#include <ggx/draft/decode.h>
 #include <ggx/draft/quant.h>
 #include <ggx/ggx.h>
 #include <stdio.h>
@@ -181,6 +182,25 @@ static const row rows[] = {
     FIELD(ggx_writer, place)
     FIELD(ggx_writer, render)
     FIELD(ggx_writer, close)
+    RECORD(ggx_decoder_input)
+    FIELD(ggx_decoder_input, struct_size)
+    FIELD(ggx_decoder_input, flags)
+    FIELD(ggx_decoder_input, name)
+    RECORD(ggx_packed)
+    FIELD(ggx_packed, struct_size)
+    FIELD(ggx_packed, rank)
+    FIELD(ggx_packed, type)
+    FIELD(ggx_packed, shape)
+    RECORD(ggx_decoder)
+    FIELD(ggx_decoder, struct_size)
+    FIELD(ggx_decoder, instance_size)
+    FIELD(ggx_decoder, input_count)
+    FIELD(ggx_decoder, option_count)
+    FIELD(ggx_decoder, inputs)
+    FIELD(ggx_decoder, options)
+    FIELD(ggx_decoder, open)
+    FIELD(ggx_decoder, need)
+    FIELD(ggx_decoder, decode)
     RECORD(ggx_kernels)
     FIELD(ggx_kernels, struct_size)
     FIELD(ggx_kernels, rank)

@@ -172,6 +172,8 @@ def layering(tree):
                 continue
             target = os.path.normpath(os.path.join(os.path.dirname(path), found.group(1)))
             shared = path.startswith("plugins/quants/") and target.startswith("plugins/quants/common/")
+            shared |= path.startswith("plugins/decoders/") and target.startswith("plugins/decoders/common/")
+            shared |= path.startswith("plugins/decoders/common/") and target == "plugins/quants/common/half.h"
             shared |= path.startswith("plugins/kernels/") and target.startswith(("plugins/quants/", "plugins/kernels/"))
             if target not in tree.files or not (target.startswith(own) or shared):
                 yield f'{path}:{number}: includes "{found.group(1)}"'

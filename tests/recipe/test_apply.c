@@ -241,7 +241,7 @@ static const struct {
     {"w f32 2\n", RULES("{\"from\": \"w\", \"to\": \"w\"}, {\"const\": [\"a\"], \"to\": \"c\"}"), GGX_E_MALFORMED,
      "a constant is made of numbers"},
     {"w f32 2\n", RULES("{\"decode\": {\"plugin\": \"gptq\", \"inputs\": {\"q\": \"w\"}}, \"to\": \"w\"}"),
-     GGX_E_UNSUPPORTED, "tensor 'w' is packed and needs decoder 'gptq'"},
+     GGX_E_NOTFOUND, "tensor 'w' is packed: there is no decoder 'gptq'"},
     {"w f32 2\n",
      "{\"id\": \"r\", \"require\": [{\"that\": \"= has('x')\", \"else\": \"there is no x, only {tensors('*')[0]}\"}]}",
      GGX_E_MALFORMED, "r.json:1:37: there is no x, only w"},

@@ -182,7 +182,7 @@ static void assert_same(const fake *f, const ggx_view *view, const dense *wanted
 {
     static float stage[4096], decoded[4096], out[MOST];
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    ggx_gather gather = {&f->checkpoint, &lock, (uint8_t *)stage, 4096, decoded};
+    ggx_gather gather = {&f->checkpoint, &lock, (uint8_t *)stage, 4096, decoded, NULL};
     ggx_box box = {.struct_size = sizeof box, .rank = view->rank};
     ggx_error error;
     if (view->rank != wanted->rank) fail_msg("%s: %u axes, not %u", what, view->rank, wanted->rank);

@@ -103,7 +103,7 @@ static void read_all(fixture *f, const ggx_kernels *decode)
         }
         for (uint64_t capacity = 40; capacity <= 1024; capacity += 984)
             for (uint64_t s = 0; s < 8; s++) {
-                ggx_gather g = {&f->checkpoint, &lock, (uint8_t *)stage, capacity, decoded};
+                ggx_gather g = {&f->checkpoint, &lock, (uint8_t *)stage, capacity, decoded, NULL};
                 ggx_box box = {.struct_size = sizeof box, .rank = view.rank};
                 uint64_t n = 1;
                 for (uint32_t a = 0; a < view.rank; a++) {
@@ -150,7 +150,7 @@ static void complex_numbers_are_swapped_by_halves(void **unused)
     for (int i = 0; i < 32; i++) f.bytes[16 + i] = (uint8_t)i;
     open_fixture(&f, ggx_type_make("c64", 1, 8), GGX_ACCESS_RAW, GGX_BIG_ENDIAN_PAIRS, ROWS * COLS * 8);
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    ggx_gather g = {&f.checkpoint, &lock, stage, 100, NULL};
+    ggx_gather g = {&f.checkpoint, &lock, stage, 100, NULL, NULL};
     ggx_view view;
     ggx_error error;
     ggx_box box = {.struct_size = sizeof box, .rank = 2, .count = {1, 4}};
@@ -188,7 +188,7 @@ static void blocks_are_decoded_whole_and_picked_from(void **unused)
     assert_true(ggx_gather_keeps_blocks(&view));
     static uint8_t raw[ROWS * COLS / BLOCK * 9], stage[4096];
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    ggx_gather g = {&f.checkpoint, &lock, stage, 100, NULL};
+    ggx_gather g = {&f.checkpoint, &lock, stage, 100, NULL, NULL};
     ggx_box box = {.struct_size = sizeof box, .rank = 3, .count = {4, 3, COLS}};
     assert_int_equal(ggx_gather_raw(&g, &view, &box, raw, &error), GGX_OK);
     for (uint64_t r = 0; r < ROWS; r++) {
@@ -214,7 +214,7 @@ static void a_transposed_tile_is_one_box_for_the_reader(void **unused)
     (void)unused;
     open_fixture(&f, ggx_type_make("f32", 1, 4), GGX_ACCESS_READER, GGX_LITTLE_ENDIAN, ROWS * COLS * 4);
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    ggx_gather g = {&f.checkpoint, &lock, (uint8_t *)stage, 1024, NULL};
+    ggx_gather g = {&f.checkpoint, &lock, (uint8_t *)stage, 1024, NULL, NULL};
     ggx_view view;
     ggx_error error;
     uint32_t swap[] = {1, 0};
@@ -236,7 +236,7 @@ static void sequential_tensors_read_straight_come_in_rising_order(void **unused)
     (void)unused;
     open_fixture(&f, ggx_type_make("f32", 1, 4), GGX_ACCESS_SEQUENTIAL, GGX_LITTLE_ENDIAN, ROWS * COLS * 4);
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    ggx_gather g = {&f.checkpoint, &lock, (uint8_t *)stage, 40, NULL};
+    ggx_gather g = {&f.checkpoint, &lock, (uint8_t *)stage, 40, NULL, NULL};
     ggx_view view;
     ggx_error error;
     assert_int_equal(ggx_view_tensor(&f.arena, &f.checkpoint, 0, &view, &error), GGX_OK);

@@ -216,7 +216,7 @@ static void compositions_read_like_dense_arrays(void **unused)
             assert_int_equal(view.rank, d.rank);
             for (uint32_t a = 0; a < d.rank; a++) assert_true(view.shape[a] == d.shape[a]);
             for (int i = 0; i < 4; i++) {
-                ggx_gather g = {NULL, &lock, (uint8_t *)stage, 4 + draw(200), NULL};
+                ggx_gather g = {NULL, &lock, (uint8_t *)stage, 4 + draw(200), NULL, NULL};
                 compare_box(&g, &view, &d);
             }
         } else {
