@@ -10,6 +10,7 @@ ggx_quantize_fn ggx_quantize_f16_avx2, ggx_quantize_bf16_avx2, ggx_quantize_q4_0
     ggx_quantize_q2_0_avx2;
 ggx_dequantize_fn ggx_dequantize_f16_avx2, ggx_dequantize_bf16_avx2, ggx_dequantize_q4_0_avx2, ggx_dequantize_q4_1_avx2,
     ggx_dequantize_q5_0_avx2, ggx_dequantize_q5_1_avx2, ggx_dequantize_q8_0_avx2, ggx_dequantize_mxfp4_avx2,
-    ggx_dequantize_nvfp4_avx2, ggx_dequantize_tq2_0_avx2, ggx_dequantize_q1_0_avx2, ggx_dequantize_q2_0_avx2;
+    ggx_dequantize_nvfp4_avx2, ggx_dequantize_tq2_0_avx2, ggx_dequantize_q1_0_avx2, ggx_dequantize_q2_0_avx2,
+    ggx_dequantize_f8_e4m3_avx2, ggx_dequantize_f8_e5m2_avx2, ggx_dequantize_f8_e8m0_avx2;
 
 #endif

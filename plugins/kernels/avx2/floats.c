@@ -1,5 +1,6 @@
 /* kernels/avx2/floats.c - f16 and bf16. F16C does what portable C does but for NaN, which it gives a payload. */
 #include "../../quants/common/half.h"
+#include "../../quants/float8/float8.h"
 #include "avx2.h"
 #include <immintrin.h>
 
@@ -75,4 +76,52 @@ void ggx_dequantize_bf16_avx2(const void *in, float *out, uint64_t elems) GGX_NO
         _mm256_storeu_ps(out + i, _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16)));
     }
     for (; i < elems; i++) out[i] = ggx_bf16_decode(ggx_u16_get(from + 2 * i));
+}
+
+static inline __m256i load_eight(const uint8_t *from)
+{
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)from));
+}
+
+/* Moved to where an f16 has its exponent, the value is 2^-8 of it, also where it is subnormal. */
+void ggx_dequantize_f8_e4m3_avx2(const void *in, float *out, uint64_t elems) GGX_NOEXCEPT
+{
+    const uint8_t *from = in;
+    uint64_t i = 0;
+    for (; i + 8 <= elems; i += 8) {
+        __m128i code = _mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)(const void *)(from + i)));
+        __m128i magnitude = _mm_and_si128(code, _mm_set1_epi16(0x7f)),
+                sign = _mm_andnot_si128(_mm_set1_epi16(0x7f), code);
+        __m128i half = _mm_or_si128(_mm_slli_epi16(magnitude, 7), _mm_slli_epi16(sign, 8));
+        __m128i nan = _mm_cmpeq_epi16(magnitude, _mm_set1_epi16(0x7f));
+        half = _mm_or_si128(half, _mm_and_si128(nan, _mm_set1_epi16(0x7e00)));
+        half = _mm_andnot_si128(_mm_and_si128(nan, _mm_set1_epi16(0x1ff)), half); /* the plainest NaN */
+        _mm256_storeu_ps(out + i, _mm256_mul_ps(_mm256_cvtph_ps(half), _mm256_set1_ps(256)));
+    }
+    for (; i < elems; i++) out[i] = ggx_f8_e4m3_decode(from[i]);
+}
+
+void ggx_dequantize_f8_e5m2_avx2(const void *in, float *out, uint64_t elems) GGX_NOEXCEPT
+{
+    const uint8_t *from = in;
+    uint64_t i = 0;
+    for (; i + 8 <= elems; i += 8) {
+        __m128i code = _mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)(const void *)(from + i)));
+        _mm256_storeu_ps(out + i, _mm256_cvtph_ps(_mm_slli_epi16(code, 8)));
+    }
+    for (; i < elems; i++) out[i] = ggx_f8_e5m2_decode(from[i]);
+}
+
+void ggx_dequantize_f8_e8m0_avx2(const void *in, float *out, uint64_t elems) GGX_NOEXCEPT
+{
+    const __m256i least = _mm256_set1_epi32(0x00400000), nan = _mm256_set1_epi32(0x7fc00000);
+    const uint8_t *from = in;
+    uint64_t i = 0;
+    for (; i + 8 <= elems; i += 8) {
+        __m256i code = load_eight(from + i), bits = _mm256_slli_epi32(code, 23);
+        bits = _mm256_blendv_epi8(bits, least, _mm256_cmpeq_epi32(code, _mm256_setzero_si256()));
+        bits = _mm256_blendv_epi8(bits, nan, _mm256_cmpeq_epi32(code, _mm256_set1_epi32(255)));
+        _mm256_storeu_ps(out + i, _mm256_castsi256_ps(bits));
+    }
+    for (; i < elems; i++) out[i] = ggx_f8_e8m0_decode(from[i]);
 }
