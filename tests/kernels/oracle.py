@@ -409,7 +409,7 @@ def main():
             bench.fail(f"{same[0]}: no reference is known for this type")
         else:  # the reference quantizes IQ types at a few megabytes a second
             slow = name.startswith("iq") and same[0].elems == 256
-            bench.check_kernels(same, args.blocks or (13500 if slow else 52000))
+            bench.check_kernels(same, args.blocks or (16000 if slow else 52000))
     with open(DIGESTS) as f:
         known = set(f)
     for kernel in portable:
