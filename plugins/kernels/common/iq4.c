@@ -130,6 +130,7 @@ void ggx_quantize_iq4_nl_lanes(const float *in, void *out, uint64_t rows, uint64
             put_nibbles(to + NL_QS, nibbles, k);
         }
     }
+    v_leave();
 }
 
 /* LANES super-blocks of iq4_xs on their way. */
@@ -209,4 +210,5 @@ void ggx_quantize_iq4_xs_lanes(const float *in, void *out, uint64_t rows, uint64
         store_scales(&c, to);
         for (int g = 0; g < groups; g++) store_group(&c, g, to);
     }
+    v_leave();
 }

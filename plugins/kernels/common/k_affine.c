@@ -172,6 +172,7 @@ static void quantize(const affine_kernel *kernel, const float *in, uint8_t *out,
         open_chunk(&chunk.at, in, b, total, cols, imatrix);
         quantize_chunk(kernel, &chunk, out + b * kernel->bytes, imatrix != NULL);
     }
+    v_leave();
 }
 
 /* One kernel for each type, with the constants of its searches known to the compiler. */

@@ -97,6 +97,7 @@ void ggx_quantize_q6_k_lanes(const float *in, void *out, uint64_t rows, uint64_t
                 pack_q6_levels(to + k, c.levels[k]);
         }
     }
+    v_leave();
 }
 
 /* Moves single levels to where they fit the others' scale better, up to five rounds, an element weighing its square. */
@@ -255,4 +256,5 @@ void ggx_quantize_q3_k_lanes(const float *in, void *out, uint64_t rows, uint64_t
                 pack_q3_levels(to + k, c.levels[k]);
         }
     }
+    v_leave();
 }

@@ -56,6 +56,8 @@ static inline vmask vm_not(vmask a) { return vmvnq_u32(a); }
 /* Bit k: element k. */
 static inline uint32_t vm_bits(vmask m) { static const uint32_t bits[4] = {1, 2, 4, 8}; return vaddvq_u32(vandq_u32(m, vld1q_u32(bits))); }
 
+static inline void v_leave(void) {}
+
 /* clang-format on */
 
 /* t[i] element k becomes t[k] element i. */
