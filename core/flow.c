@@ -76,7 +76,14 @@ ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error
                                 .shards = wanted->shards,
                                 .settings = wanted->settings,
                                 .setting_count = wanted->setting_count};
-    ggx_recipe_env env = {.checkpoint = flow->model, .type_name = "", .via = wanted->via, .version = GGX_VERSION};
+    ggx_recipe_env env = {.checkpoint = flow->model,
+                          .type_name = "",
+                          .via = wanted->via,
+                          .version = GGX_VERSION,
+                          .settings = wanted->settings,
+                          .setting_count = wanted->setting_count,
+                          .run = flow->run};
+    env.model_name = ggx_source_folder(flow->model->source);
     ggx_status status = choose_writer(flow, wanted, error);
     if (status == GGX_OK) status = apply_recipe(flow, wanted, &env, error);
     const ggx_checkpoint *laid =

@@ -358,6 +358,35 @@ ggx_status ggx_checkpoint_open(ggx_checkpoint *c, ggx_registry *registry, ggx_so
     return status;
 }
 
+ggx_status ggx_checkpoint_vocab(ggx_checkpoint *c, ggx_registry *registry, ggx_source *source, ggx_str plugin,
+                                ggx_setting *settings, uint32_t setting_count, const ggx_run *run, int *absent,
+                                ggx_error *error)
+{
+    const void *vtable;
+    *absent = 0;
+    memset(c, 0, sizeof *c);
+    c->source = source;
+    c->registry = registry;
+    ggx_arena_init(&c->arena, MEMORY_LIMIT);
+    ggx_status status = ggx_registry_get(registry, GGX_VOCAB_ID, plugin, &vtable, NULL, error);
+    if (status == GGX_OK) status = grow_table(c, &c->tensor_index, &c->tensor_slots, 0, tensor_name, error);
+    if (status == GGX_OK) status = grow_table(c, &c->kv_index, &c->kv_slots, 0, kv_name, error);
+    if (status == GGX_OK) status = ggx_instance_open(&c->instance, run, MEMORY_LIMIT, 0, error);
+    if (status == GGX_OK) {
+        const ggx_vocab *vocab = vtable;
+        const ggx_sink sink = {sizeof sink, 0, c, NULL, take_kv};
+        status = ggx_instance_options(&c->instance, vocab->options, vocab->option_count, settings, setting_count,
+                                      source, error);
+        if (status == GGX_OK) {
+            status = vocab->read(&c->instance.host, source, &c->instance.options, &sink, error);
+            *absent = status == GGX_E_NOTFOUND;
+        }
+        ggx_instance_close(&c->instance); /* what was pushed is in the checkpoint's own arena */
+    }
+    if (status != GGX_OK) ggx_checkpoint_close(c);
+    return status;
+}
+
 void ggx_checkpoint_close(ggx_checkpoint *c)
 {
     if (c->opened && c->reader && c->reader->close) c->reader->close(c->instance.self);

@@ -36,6 +36,12 @@ ggx_status ggx_checkpoint_open(ggx_checkpoint *checkpoint, ggx_registry *registr
                                ggx_error *error);
 void ggx_checkpoint_close(ggx_checkpoint *checkpoint);
 
+/* A checkpoint of key/values alone: what the vocabulary plugin of that name reads from the source's files. GGX_E_NOTFOUND with
+ * *absent = 1: none of its files is there; other errors as above. */
+ggx_status ggx_checkpoint_vocab(ggx_checkpoint *checkpoint, ggx_registry *registry, ggx_source *source, ggx_str plugin,
+                                ggx_setting *settings, uint32_t setting_count, const ggx_run *run, int *absent,
+                                ggx_error *error);
+
 /* Index of the tensor with that name, or UINT64_MAX. */
 uint64_t ggx_checkpoint_find(const ggx_checkpoint *checkpoint, ggx_str name);
 

@@ -365,7 +365,8 @@ static ggx_status explain_checkpoint(room *r, ggx_flow *flow, const char *name)
     ggx_recipe_env env = {.checkpoint = &flow->checkpoint,
                           .writer = a->writer ? a->writer : "",
                           .type_name = a->type ? a->type : "",
-                          .version = GGX_VERSION};
+                          .version = GGX_VERSION,
+                          .model_name = ggx_source_folder(flow->checkpoint.source)};
     ggx_recipe *recipe = NULL;
     ggx_recipe_result result = {0};
     ggx_status status = GGX_OK;

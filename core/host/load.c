@@ -157,6 +157,13 @@ static ggx_status check_decoder(const exam *x, const void *vtable)
     return status == GGX_OK ? check_options(x, d->options, d->option_count) : status;
 }
 
+static ggx_status check_vocab(const exam *x, const void *vtable)
+{
+    const ggx_vocab *v = vtable;
+    ggx_status status = expect_function(x, "read", v->read != NULL);
+    return status == GGX_OK ? check_options(x, v->options, v->option_count) : status;
+}
+
 static const struct {
     const char *id;
     size_t size; /* of the vtable's first release */
@@ -164,7 +171,7 @@ static const struct {
 } interfaces[] = {
     {GGX_READER_ID, sizeof(ggx_reader), check_reader},    {GGX_WRITER_ID, sizeof(ggx_writer), check_writer},
     {GGX_QUANT_ID, sizeof(ggx_quant), check_quant},       {GGX_KERNELS_ID, sizeof(ggx_kernels), check_kernels},
-    {GGX_DECODER_ID, sizeof(ggx_decoder), check_decoder},
+    {GGX_DECODER_ID, sizeof(ggx_decoder), check_decoder}, {GGX_VOCAB_ID, sizeof(ggx_vocab), check_vocab},
 };
 
 static ggx_status check_provide(const exam *x, const ggx_provide *provide)

@@ -121,7 +121,7 @@ static ggx_status read_writer(const manifest *m, const ggx_json *json, ggx_offer
     return status == GGX_OK ? read_list(m, json, "extensions", 1, &offer->extensions) : status;
 }
 
-static ggx_status read_decoder(const manifest *m, const ggx_json *json, ggx_offer *offer)
+static ggx_status read_named(const manifest *m, const ggx_json *json, ggx_offer *offer)
 {
     return read_name(m, json, "name", 32, '-', &offer->name);
 }
@@ -150,8 +150,8 @@ static const struct {
     const char *id;
     ggx_status (*read)(const manifest *m, const ggx_json *json, ggx_offer *offer);
 } interfaces[] = {
-    {GGX_READER_ID, read_reader},   {GGX_WRITER_ID, read_writer},   {GGX_QUANT_ID, read_quant},
-    {GGX_KERNELS_ID, read_kernels}, {GGX_DECODER_ID, read_decoder},
+    {GGX_READER_ID, read_reader},   {GGX_WRITER_ID, read_writer}, {GGX_QUANT_ID, read_quant},
+    {GGX_KERNELS_ID, read_kernels}, {GGX_DECODER_ID, read_named}, {GGX_VOCAB_ID, read_named},
 };
 #define INTERFACES (sizeof interfaces / sizeof interfaces[0])
 

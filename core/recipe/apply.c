@@ -156,6 +156,7 @@ static ggx_status run(ggx_apply *apply, ggx_recipe_result *out)
     if (covered != GGX_OK) apply->error = apply->eval->error = NULL; /* the first fault is the one to tell */
     status = ggx_order_outputs(apply, out);
     if (covered != GGX_OK) return covered;
+    apply->eval->made = out;
     return status == GGX_OK ? ggx_header_make(apply, out) : status;
 }
 

@@ -22,6 +22,7 @@ ggx_status ggx_eval_open(ggx_eval *eval, const struct ggx_recipe *recipe, const 
 
 void ggx_eval_close(ggx_eval *eval)
 {
+    ggx_vocabularies_close(eval);
     ggx_arena_free(&eval->arena);
 }
 

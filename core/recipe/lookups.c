@@ -396,7 +396,7 @@ const ggx_function ggx_lookup_functions[] = {
 };
 
 static const ggx_function *const tables[] = {ggx_pure_functions, ggx_lookup_functions, ggx_token_functions,
-                                             ggx_made_functions};
+                                             ggx_vocab_functions, ggx_made_functions};
 
 const ggx_function *ggx_function_find(ggx_str name)
 {
@@ -415,8 +415,9 @@ const char *const *ggx_function_names(const char **space, uint32_t capacity)
     return space;
 }
 
-const char *const ggx_builtin_names[] = {"reader",           "writer",  "type", "quantized",  "file_type",
-                                         "legacy_file_type", "version", "via",  "block_size", NULL};
+const char *const ggx_builtin_names[] = {"reader",     "writer",           "type",    "quantized",
+                                         "file_type",  "legacy_file_type", "version", "via",
+                                         "block_size", "model_name",       NULL};
 
 static ggx_value text_or_null(const char *text)
 {
@@ -446,6 +447,7 @@ int ggx_builtin_value(ggx_eval *eval, ggx_str name, ggx_value *out)
     case 6: *out = text_or_null(env->version); return 1;
     case 7: *out = text_or_null(env->via); return 1;
     case 8: *out = ggx_value_int(env->type ? env->type->type.block_elems : 1); return 1;
+    case 9: *out = text_or_null(env->model_name); return 1;
     default: return 0;
     }
 }

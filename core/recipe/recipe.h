@@ -62,11 +62,15 @@ typedef struct ggx_recipe ggx_recipe; /* parsed; lives in its arena */
 /* What expressions can see besides the checkpoint. */
 typedef struct ggx_recipe_env {
     const ggx_checkpoint *checkpoint;
-    const char *writer;    /* name of the output's writer */
-    const ggx_quant *type; /* the --type, or NULL when not given */
-    const char *type_name; /* its name, or "" */
-    const char *via;       /* the --via, or NULL when not given */
-    const char *version;   /* of ggx */
+    const char *writer;     /* name of the output's writer */
+    const ggx_quant *type;  /* the --type, or NULL when not given */
+    const char *type_name;  /* its name, or "" */
+    const char *via;        /* the --via, or NULL when not given */
+    const char *version;    /* of ggx */
+    const char *model_name; /* of the folder that the model lies in, or NULL */
+    ggx_setting *settings;  /* -O of the user, for vocabulary plugins */
+    uint32_t setting_count;
+    const ggx_run *run; /* may be NULL */
 } ggx_recipe_env;
 
 /* Parses a recipe from text; `path` is for messages ("file:line:column: …"). `search` is the recipe directory for `extends`. The

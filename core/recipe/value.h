@@ -111,6 +111,7 @@ typedef struct ggx_eval {
     const uint8_t *of_inner;       /* for each value, or NULL */
     const ggx_recipe_result *made; /* mixtures: what the recipe made; else NULL */
     ggx_json_file *files;
+    struct ggx_vocabulary *vocabularies; /* read so far */
 } ggx_eval;
 
 typedef ggx_status (*ggx_function_call)(ggx_eval *eval, const ggx_node *node, const ggx_value *args, uint32_t count,
@@ -182,8 +183,13 @@ ggx_value ggx_value_text(ggx_str text);
 
 /* --- functions.c, lookups.c --- */
 const ggx_function *ggx_function_find(ggx_str name);
-extern const ggx_function ggx_pure_functions[], ggx_lookup_functions[], ggx_token_functions[],
+extern const ggx_function ggx_pure_functions[], ggx_lookup_functions[], ggx_token_functions[], ggx_vocab_functions[],
     ggx_made_functions[]; /* ended by a NULL name */
+void ggx_vocabularies_close(ggx_eval *eval);
+/* names.c */
+ggx_status ggx_call_model_parts(ggx_eval *eval, const ggx_node *node, const ggx_value *args, uint32_t count,
+                                ggx_value *out);
+ggx_status ggx_call_title(ggx_eval *eval, const ggx_node *node, const ggx_value *args, uint32_t count, ggx_value *out);
 const char *const *ggx_function_names(const char **space, uint32_t capacity);
 ggx_status ggx_json_value(ggx_eval *eval, const ggx_node *node, const ggx_json *json, ggx_value *out); /* NULL: null */
 ggx_status ggx_kv_value(ggx_eval *eval, const ggx_node *node, const ggx_kv *kv, ggx_value *out);       /* NULL: null */

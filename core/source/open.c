@@ -1,4 +1,5 @@
 /* open.c - makes a source of what the user named. */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "base/text.h"
 #include "source/ahead.h"
 #include "source/members.h"
@@ -189,6 +190,26 @@ const char *ggx_source_path(const ggx_source *source, uint32_t member)
     const char *path = member < files->count ? files->files[member]->path : "";
     pthread_mutex_unlock(&files->lock);
     return path;
+}
+
+const char *ggx_source_folder(const ggx_source *source)
+{
+    ggx_files *files = source->context;
+    ggx_str path = ggx_str_of(files->root_path);
+    char *real = NULL;
+    while (path.size > 1 && path.data[path.size - 1] == '/') path.size--;
+    ggx_str name = path;
+    for (uint64_t i = path.size; i-- > 0 && path.data[i] != '/';) name = (ggx_str){path.data + i, path.size - i};
+    if (!name.size || ggx_str_same(name, GGX_LIT(".")) || ggx_str_same(name, GGX_LIT(".."))) { /* says nothing */
+        real = realpath(*files->root_path ? files->root_path : ".", NULL);
+        const char *slash = real ? strrchr(real, '/') : NULL;
+        name = ggx_str_of(slash ? slash + 1 : "");
+    }
+    pthread_mutex_lock(&files->lock);
+    ggx_str kept = files->root == -1 ? (ggx_str){NULL, 0} : ggx_arena_str(&files->arena, name);
+    pthread_mutex_unlock(&files->lock);
+    free(real);
+    return kept.data ? kept.data : "";
 }
 
 uint64_t ggx_source_bytes_read(const ggx_source *source)

@@ -7,6 +7,7 @@
 
 #include <ggx/draft/decode.h>
 #include <ggx/draft/quant.h>
+#include <ggx/draft/vocab.h>
 #include <ggx/ggx.h>
 
 /* ---- report.c: running checks and counting them ---- */
@@ -157,6 +158,7 @@ void check_reader_probe(report *r, const char *scope, const reader_subject *subj
 void check_reader_sample(report *r, const char *scope, const reader_subject *subject, const sample *s);
 void check_writer(report *r, const writer_subject *subject);
 void check_quant(report *r, const quant_subject *subject);
+void check_vocab(report *r, const reader_subject *subject, const ggx_vocab *vocab); /* the subject without its vtable */
 
 /* Fills values from settings by the declared options (FILE options resolved through `source`, or refused without one). Returns the
  * number of values; names that the plugin does not declare are passed over. */

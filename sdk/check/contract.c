@@ -14,6 +14,7 @@
 #define QUANT_SIZE 72
 #define KERNELS_SIZE 40
 #define DECODER_SIZE 56
+#define VOCAB_SIZE 32
 #define INSTANCE_LIMIT (1u << 20)
 #define WINDOW_LIMIT 65536
 #define STRING_LIMIT 256
@@ -247,6 +248,18 @@ static void writer_good(check *c, const void *vtable, const manifest_offer *o)
     options_good(c, o->name, v->options, v->option_count);
 }
 
+static void vocab_good(check *c, const void *vtable, const manifest_offer *o)
+{
+    static const char *const names[] = {"read"};
+    const ggx_vocab *v = vtable;
+    if (!size_good(c, v, VOCAB_SIZE)) return;
+    int there[] = {v->read != NULL};
+    functions_there(c, names, there, 1);
+    if (v->flags || v->reserved) check_fail(c, "flags and reserved: expected 0");
+    name_good(c, o);
+    options_good(c, o->name, v->options, v->option_count);
+}
+
 static int words_good(check *c, const char *field, const char *const *words)
 {
     for (uint32_t i = 0; words && i < MANIFEST_WORDS; i++) {
@@ -334,11 +347,10 @@ static void decoder_good(check *c, const void *vtable, const manifest_offer *o)
 static const struct {
     const char *id;
     void (*good)(check *c, const void *vtable, const manifest_offer *o);
-} interfaces[] = {{GGX_READER_ID, reader_good},
-                  {GGX_WRITER_ID, writer_good},
-                  {GGX_QUANT_ID, quant_good},
-                  {GGX_KERNELS_ID, kernels_good},
-                  {GGX_DECODER_ID, decoder_good}};
+} interfaces[] = {{GGX_READER_ID, reader_good},   {GGX_WRITER_ID, writer_good},   {GGX_QUANT_ID, quant_good},
+                  {GGX_KERNELS_ID, kernels_good}, {GGX_DECODER_ID, decoder_good},
+
+                  {GGX_VOCAB_ID, vocab_good}};
 
 int interface_known(const char *id)
 {

@@ -205,6 +205,9 @@ static void drive_offer(arguments *a, const plugin_file *f, const ggx_plugin *de
     } else if (!strcmp(p->id, GGX_DECODER_ID)) {
         decoder_subject decoder = {p->vtable, o};
         check_decoder(&a->report, &decoder);
+    } else if (!strcmp(p->id, GGX_VOCAB_ID)) {
+        reader_subject vocab = {NULL, o->name, o, a->samples, a->sample_count, a->settings, a->setting_count, a->noise};
+        check_vocab(&a->report, &vocab, p->vtable);
     } else {
         drive_kernels(a, definitions, p->vtable);
     }

@@ -8,7 +8,7 @@ PAGE = os.path.join(SOURCE, "docs", "ids.md")
 
 # Title, header, pattern of the names, and a sentence. Every numbered or named constant of the headers belongs to one.
 GROUPS = [
-    ("Interfaces", ["plugin.h", "reader.h", "writer.h", "draft/quant.h", "draft/decode.h"], r"GGX_\w+_ID",
+    ("Interfaces", ["plugin.h", "reader.h", "writer.h", "draft/quant.h", "draft/decode.h", "draft/vocab.h"], r"GGX_\w+_ID",
      "An id names one vtable layout for ever; with `.draft` in it while that is not settled (docs/abi.md, section 3)."),
     ("Status codes", ["base.h"], r"GGX_OK|GGX_E_\w+", "Pinned. Up to -10 they are the exit codes with the sign turned; -11 is 130, -12 and -13 are 1."),
     ("Log levels", ["host.h"], r"GGX_LOG_\w+", "For `host->log`."),

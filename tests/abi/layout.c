@@ -6,6 +6,7 @@
  * x86-64 and aarch64 are both LP64 and share one table. */
 #include <ggx/draft/decode.h>
 #include <ggx/draft/quant.h>
+#include <ggx/draft/vocab.h>
 #include <ggx/ggx.h>
 #include <stdio.h>
 #include <string.h>
@@ -208,6 +209,13 @@ static const row rows[] = {
     FIELD(ggx_kernels, cpu)
     FIELD(ggx_kernels, quantize)
     FIELD(ggx_kernels, dequantize)
+    RECORD(ggx_vocab)
+    FIELD(ggx_vocab, struct_size)
+    FIELD(ggx_vocab, flags)
+    FIELD(ggx_vocab, options)
+    FIELD(ggx_vocab, option_count)
+    FIELD(ggx_vocab, reserved)
+    FIELD(ggx_vocab, read)
     RECORD(ggx_quant)
     FIELD(ggx_quant, struct_size)
     FIELD(ggx_quant, flags)
