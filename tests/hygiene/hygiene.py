@@ -171,8 +171,8 @@ def layering(tree):
             if not found or found.group(1).startswith(("ggx/", "ggx_sdk/")):
                 continue
             target = os.path.normpath(os.path.join(os.path.dirname(path), found.group(1)))
-            shared = path.startswith("plugins/quants/") and target.startswith("plugins/quants/common/")
-            shared |= path.startswith("plugins/decoders/") and target.startswith("plugins/decoders/common/")
+            kind = "/".join(path.split("/")[:2])
+            shared = kind in ("plugins/quants", "plugins/decoders", "plugins/vocabs") and target.startswith(kind + "/common/")
             shared |= path.startswith("plugins/decoders/common/") and target == "plugins/quants/common/half.h"
             shared |= path.startswith("plugins/kernels/") and target.startswith(("plugins/quants/", "plugins/kernels/"))
             if target not in tree.files or not (target.startswith(own) or shared):
