@@ -28,7 +28,7 @@ const char *ggx_state_name(uint32_t state);
 /* One entry of a manifest's "provides". */
 typedef struct ggx_offer {
     const char *interface_id; /* "ggx.reader/1" */
-    const char *name;         /* reader, writer, vocab: its name; quant, kernels: the tensor type; "" of unknown interfaces */
+    const char *name; /* reader, writer, vocab: its name; quant, kernels: the tensor type; "" of unknown interfaces */
     const char *const *extensions;     /* file name extensions without the dot, ended by NULL; never NULL itself */
     const char *const *cpu;            /* CPU features needed, ended by NULL; never NULL itself */
     const char *const *aliases;        /* quant: short names of the type, ended by NULL; never NULL itself */

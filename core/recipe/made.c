@@ -4,7 +4,9 @@
 
 static ggx_status check_call(ggx_eval *eval, const ggx_node *node, const ggx_value *args)
 {
-    if (!eval->made) return GGX_NODE_FAIL(eval, node, "%s() is for headers and mixtures: the outputs are not known yet", node->function->name);
+    if (!eval->made)
+        return GGX_NODE_FAIL(eval, node, "%s() is for headers and mixtures: the outputs are not known yet",
+                             node->function->name);
     if (args->kind == GGX_VALUE_STR) return GGX_OK;
     return GGX_NODE_FAIL(eval, node, "%s() needs a string, not %s", node->function->name, ggx_value_kind(args));
 }

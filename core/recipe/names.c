@@ -1,6 +1,6 @@
 /* names.c - model names as hubs write them, 'org/base-7B-instruct-v0.3': their parts, and their titles.
  *
- * The rules are those of gguf-py's metadata.py (MIT), which files compared with its output have to follow. */
+ * The rules are those of the reference converter's own (docs/recipes.md names it): files that are compared with its have to follow them. */
 #include "base/text.h"
 #include "recipe/model.h"
 #include <ggx_sdk/error.h>
@@ -272,7 +272,7 @@ static int keeps_case(ggx_str word)
     return is_version(text);
 }
 
-/* 'tiny-llama 8L' as 'Tiny Llama 8L': words in lower case get capitals, those that have any keep what they have. */
+/* 'tiny-thing 8L' as 'Tiny Thing 8L': words in lower case get capitals, those that have any keep what they have. */
 ggx_status ggx_call_title(ggx_eval *eval, const ggx_node *node, const ggx_value *args, uint32_t count, ggx_value *out)
 {
     (void)count;

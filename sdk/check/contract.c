@@ -208,6 +208,10 @@ static void name_good(check *c, const manifest_offer *o)
 {
     if (!o->name[0] || strlen(o->name) > 32 || !id_good(o->name))
         check_fail(c, "name: expected [a-z0-9-], 1 to 32 bytes, in the manifest");
+}
+
+static void extensions_good(check *c, const manifest_offer *o)
+{
     if (!o->has_extensions) check_fail(c, "extensions: found none in the manifest, expected a list");
     for (uint32_t i = 0; i < o->extension_count; i++)
         if (o->extensions[i][0] == '.' || strpbrk(o->extensions[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZ/"))
@@ -229,6 +233,7 @@ static void reader_good(check *c, const void *vtable, const manifest_offer *o)
     number_agrees(c, "head_want", v->head_want, o->head_want);
     number_agrees(c, "tail_want", v->tail_want, o->tail_want);
     name_good(c, o);
+    extensions_good(c, o);
     options_good(c, o->name, v->options, v->option_count);
 }
 
@@ -245,6 +250,7 @@ static void writer_good(check *c, const void *vtable, const manifest_offer *o)
     if (v->flags & ~(GGX_WRITER_FIELDS | GGX_WRITER_SPLITS) || v->reserved)
         check_fail(c, "flags: only GGX_WRITER_FIELDS and GGX_WRITER_SPLITS are known; reserved: expected 0");
     name_good(c, o);
+    extensions_good(c, o);
     options_good(c, o->name, v->options, v->option_count);
 }
 

@@ -149,7 +149,7 @@ static void faults_of_manifests_are_refused_by_name(void **unused)
         {HEAD("a") "]}", "provides: found 0 entries, expected 1 to 256"},
         {HEAD("a") "{\"interface\":\"ggx.frob/9\"}]}", "provides: found ggx.frob/9, expected one of ggx.reader/1, "
                                                        "ggx.writer/1, ggx.quant.draft/1, ggx.kernels.draft/1, "
-                                                       "ggx.decoder.draft/1"},
+                                                       "ggx.decoder.draft/1, ggx.vocab.draft/1"},
         {HEAD("a") "{\"interface\":\"ggx.reader/1\",\"name\":\"X\"}]}",
          "provides[0].name: found X, expected 1 to 32 of a-z, 0-9 and -"},
         {HEAD("a")
