@@ -76,7 +76,7 @@ static ggx_status decode(const task *k, const ggx_box *box, const ggx_box *needs
 static ggx_status read_box(const task *k, const ggx_box *box, uint8_t *out, uint64_t bytes)
 {
     ggx_box needs[GGX_DECODER_INPUTS], half = *box;
-    uint64_t sizes[GGX_DECODER_INPUTS];
+    uint64_t sizes[GGX_DECODER_INPUTS] = {0};
     uint32_t a = 0;
     int fits;
     ggx_status status = ask(k, box, needs, sizes, &fits);
