@@ -175,7 +175,7 @@ ggx_status ggx_recipe_apply(ggx_arena *arena, const ggx_recipe *recipe, const gg
     if (ggx_recipe_decodes(recipe)) {
         const uint64_t room = recipe->packed_count ? env->checkpoint->tensor_count : 0;
         ggx_status made = ggx_overlay_make(arena, env->checkpoint, room, &apply.overlay, error);
-        if (made != GGX_OK) return made;
+        if (made != GGX_OK || !apply.overlay) return made;
         laid.checkpoint = apply.overlay;
         apply.env = &laid;
     }

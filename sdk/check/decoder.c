@@ -173,7 +173,8 @@ static void draw_box(const setup *u, uint64_t *seed, ggx_box *box)
     for (uint32_t a = 0; a < u->out.rank; a++) {
         const uint64_t step = a + 1 == u->out.rank ? u->out.type.block_elems : 1, n = u->out.shape[a] / step;
         if (!n) continue; /* not for a result with elements */
-        const uint64_t from = random_u64(seed) % n, count = 1 + random_u64(seed) % (n - from);
+        const uint64_t from = random_u64(seed) % n, left = n - from;
+        const uint64_t count = 1 + random_u64(seed) % (left ? left : 1);
         box->start[a] = from * step;
         box->count[a] = count * step;
     }
