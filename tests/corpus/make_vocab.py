@@ -1,7 +1,6 @@
-"""Makes the corpus of vocab_sentencepiece: make_vocab.py FOLDER. Small models by hand, with and without added tokens, and some that lie."""
+"""Makes the corpora of vocab_*: make_vocab.py, in this folder. Small models by hand, with and without added tokens, and some that lie."""
 import os
 import struct
-import sys
 
 
 def varint(n):
@@ -22,7 +21,7 @@ def piece(text, score, kind=None):
 plain = piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("<0x41>", 0, 6) + piece("\u2581a", -1.5) + piece("x", -2, 4)
 normalizer = field(3, field(1, b"nmt_nfkc") + field(2, bytes(range(16))) + b"\x18\x00\x20\x01")
 added = b'{"added_tokens_decoder": {"1": {"content": "<s>", "special": true}, "9": {"content": "\\u2581y"}}, "<z>": 7}'
-INPUTS = {
+SENTENCEPIECE = {
     "plain": (plain, b""),
     "normalizer": (plain + normalizer, b"{}"),
     "added": (plain, added),
@@ -33,6 +32,19 @@ INPUTS = {
     "negative-id": (plain, b'{"a": -1}'),
     "deep": (plain, b'{"a":' * 80),
 }
-for name, (model, config) in INPUTS.items():
-    with open(os.path.join(sys.argv[1], name), "wb") as file:
-        file.write(struct.pack("<H", len(model)) + model + config)
+BPE = {
+    "json": (b'{"added_tokens":[{"id":3,"content":"<s>","special":true}],"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b",["a","b"]]}}', b""),
+    "plain": (b"", b'{"a": 0, "b": 1}'),
+    "merges": (b"", b"#version\na b\nb c\n"),
+    "other": (b'{"model":{"type":"Unigram","vocab":[["a",0]]}}', b""),
+    "far-id": (b'{"model":{"vocab":{"a":1048576}}}', b""),
+}
+WORDPIECE = {
+    "json": (b'{"added_tokens":[{"id":0,"content":"[PAD]","special":true}],"model":{"type":"WordPiece","vocab":{"[PAD]":0,"the":1,"##s":2}}}', b""),
+    "plain": (b"", b"[PAD]\nthe\n##s\n"),
+    "deep": (b'{"model":' * 70, b""),
+}
+for folder, inputs in (("vocab_sentencepiece", SENTENCEPIECE), ("vocab_bpe", BPE), ("vocab_wordpiece", WORDPIECE)):
+    for name, (model, config) in inputs.items():
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), folder, name), "wb") as file:
+            file.write(struct.pack("<H", len(model)) + model + config)

@@ -2,7 +2,7 @@
 
 The oracle is llama.cpp's own converter (ModelBase.dequant_model, repack_mxfp4_blocks, _nvfp4_pack, and gpt-oss' transform_nibble_layout).
 It does not know AWQ: there it is AutoAWQ's unpacking (awq/utils/packing_utils.py: unpack, put in order, (weight - zero) * scale in the
-scales' type), written anew here from its description, since the package needs a GPU's compiler to install."""
+scales' type), written down once more here; the package itself is not run."""
 import json
 import os
 import subprocess

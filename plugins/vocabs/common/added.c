@@ -101,34 +101,48 @@ ggx_str vocab_plain_spaces(const ggx_host *host, ggx_str text)
 /* "123" as a number; -1 for anything else. */
 static int64_t id_of(ggx_str text)
 {
-    int64_t id = text.size && text.size < 10 ? 0 : -1;
+    int64_t id = text.size && text.size < 18 ? 0 : -1;
     for (uint64_t i = 0; i < text.size && id >= 0; i++)
         id = text.data[i] >= '0' && text.data[i] <= '9' ? 10 * id + (text.data[i] - '0') : -1;
     return id;
 }
 
-static ggx_status add_entry(vocab_tokens *t, vocab_walk *entries, float score)
+/* One added token; its id is the object's own "id" when `id` is negative. */
+static ggx_status add_entry(vocab_tokens *t, vocab_walk *entries, int64_t id, float score)
 {
     vocab_walk fields;
-    ggx_str content = {NULL, 0}, key = entries->key;
+    ggx_str content = {NULL, 0};
     int special = 0;
     uint64_t at = entries->value.offset;
     if (entries->value.kind != GGX_JSON_OBJECT)
-        return ggx_fail_at(t->error, GGX_E_MALFORMED, entries->file->member, at, "added token %.*s is no object",
-                           GGX_STR_ARGS(key));
+        return ggx_fail_at(t->error, GGX_E_MALFORMED, entries->file->member, at, "an added token is no object");
     for (vocab_walk_into(&fields, entries); vocab_walk_next(&fields);) {
         if (vocab_walk_is(&fields, "content")) content = vocab_walk_text(&fields);
         if (vocab_walk_is(&fields, "special")) special = fields.value.kind == GGX_JSON_TRUE;
+        if (vocab_walk_is(&fields, "id") && id < 0 && fields.value.kind == GGX_JSON_INT) id = fields.value.integer;
     }
     if (fields.status != GGX_OK) return fields.status;
     if (!content.data)
-        return ggx_fail_at(t->error, GGX_E_MALFORMED, entries->file->member, at, "added token %.*s has no content",
-                           GGX_STR_ARGS(key));
+        return ggx_fail_at(t->error, GGX_E_MALFORMED, entries->file->member, at, "an added token has no content");
     special |= vocab_looks_special(content);
     if (!special) content = vocab_plain_spaces(t->host, content);
     if (!content.data) return ggx_fail(t->error, GGX_E_NOMEM, "the vocabulary needs more memory than it may use");
-    return vocab_put(t, entries->file->member, at, id_of(key), content, score,
-                     special ? VOCAB_CONTROL : VOCAB_USER_DEFINED);
+    return vocab_put(t, entries->file->member, at, id, content, score, special ? VOCAB_CONTROL : VOCAB_USER_DEFINED);
+}
+
+ggx_status vocab_add_list(vocab_tokens *t, const vocab_file *file)
+{
+    ggx_json_parser parser;
+    vocab_walk all, entries;
+    for (vocab_walk_file(&all, &parser, t->host, file, t->error); vocab_walk_next(&all);) {
+        if (!vocab_walk_is(&all, "added_tokens") || all.value.kind != GGX_JSON_ARRAY) continue;
+        for (vocab_walk_into(&entries, &all); vocab_walk_next(&entries);) {
+            ggx_status status = add_entry(t, &entries, -1, 0);
+            if (status != GGX_OK) return status;
+        }
+        if (entries.status != GGX_OK) return entries.status;
+    }
+    return all.status;
 }
 
 ggx_status vocab_add_decoder(vocab_tokens *t, const ggx_source *source, float score)
@@ -141,7 +155,11 @@ ggx_status vocab_add_decoder(vocab_tokens *t, const ggx_source *source, float sc
     for (vocab_walk_file(&all, &parser, t->host, &file, t->error); vocab_walk_next(&all);) {
         if (!vocab_walk_is(&all, "added_tokens_decoder") || all.value.kind != GGX_JSON_OBJECT) continue;
         for (vocab_walk_into(&entries, &all); vocab_walk_next(&entries);) {
-            status = add_entry(t, &entries, score);
+            int64_t id = id_of(entries.key);
+            if (id < 0)
+                return ggx_fail_at(t->error, GGX_E_MALFORMED, file.member, entries.value.offset,
+                                   "'%.*s' is no id of an added token", GGX_STR_ARGS(entries.key));
+            status = add_entry(t, &entries, id, score);
             if (status != GGX_OK) return status;
         }
         if (entries.status != GGX_OK) return entries.status;

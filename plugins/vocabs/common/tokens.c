@@ -67,10 +67,14 @@ static ggx_status push(const ggx_sink *sink, const char *key, uint32_t type, uin
     return sink->kv(sink, &kv, error);
 }
 
+ggx_status vocab_push_text_of(const ggx_sink *sink, const char *key, ggx_str text, ggx_error *error)
+{
+    return push(sink, key, GGX_KV_STRING, GGX_KV_STRING, &text, 1, error);
+}
+
 ggx_status vocab_push_text(const ggx_sink *sink, const char *key, const char *text, ggx_error *error)
 {
-    const ggx_str value = {text, strlen(text)};
-    return push(sink, key, GGX_KV_STRING, GGX_KV_STRING, &value, 1, error);
+    return vocab_push_text_of(sink, key, (ggx_str){text, strlen(text)}, error);
 }
 
 ggx_status vocab_push_bool(const ggx_sink *sink, const char *key, int truth, ggx_error *error)

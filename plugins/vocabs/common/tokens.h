@@ -34,6 +34,7 @@ ggx_status vocab_put(vocab_tokens *t, uint32_t member, uint64_t at, int64_t id, 
 /* Pushes tokens and types, and with `scores` scores. */
 ggx_status vocab_push(const vocab_tokens *t, const ggx_sink *sink, int scores);
 ggx_status vocab_push_text(const ggx_sink *sink, const char *key, const char *text, ggx_error *error);
+ggx_status vocab_push_text_of(const ggx_sink *sink, const char *key, ggx_str text, ggx_error *error);
 ggx_status vocab_push_bool(const ggx_sink *sink, const char *key, int truth, ggx_error *error);
 /* An array of `count` elements of the type. */
 ggx_status vocab_push_array(const ggx_sink *sink, const char *key, uint32_t type, const void *data, uint64_t count,
@@ -77,6 +78,8 @@ ggx_str vocab_plain_spaces(const ggx_host *host, ggx_str text);
 
 /* Adds those of tokenizer_config.json's added_tokens_decoder, with a score. */
 ggx_status vocab_add_decoder(vocab_tokens *t, const ggx_source *source, float score);
+/* Adds those of the list "added_tokens" of a tokenizer.json, with the score 0. */
+ggx_status vocab_add_list(vocab_tokens *t, const vocab_file *file);
 /* Adds those of added_tokens.json, user defined, with a score. */
 ggx_status vocab_add_added(vocab_tokens *t, const ggx_source *source, float score);
 
