@@ -1,6 +1,7 @@
 /* The ggx program: finds the verb, reads its arguments, runs it. */
 #include "cli/report.h"
 #include "cli/verbs.h"
+#include "fetch/fetch.h"
 #include <ggx_sdk/error.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,6 +25,9 @@ static const verb verbs[] = {
     {GGX_VERB_RECIPES, "recipes", "[show|check|explain …]",
      "list recipes; show one, check a file, explain what one does", ggx_verb_recipes, 0, 1000},
     {GGX_VERB_FIT, "fit", "MODEL", "list what a model could become, and what fits the machine", ggx_verb_fit, 1, 1},
+    {GGX_VERB_FETCH, "fetch", "NAME…", "fetch models from a server, resumed and verified", ggx_verb_fetch, 1, 1000},
+    {GGX_VERB_CACHE, "cache", "ls|verify|rm [NAME…]", "list, check or remove what was fetched", ggx_verb_cache, 1,
+     1000},
     {GGX_VERB_HASH, "hash", "MODEL…", "print digests of files, or of the tensors in them", ggx_verb_hash, 1, 100000},
     {GGX_VERB_VERIFY, "verify", "FILE|DIR", "check files against digests or a signature", ggx_verb_verify, 1, 1},
     {GGX_VERB_QUALITY, "quality", "MODEL OTHER", "compare the weights of two models", ggx_verb_quality, 2, 2},
@@ -155,7 +159,14 @@ static int run_verb(const verb *v, ggx_cli *cli)
     }
     ggx_progress_open(&cli->progress, cli->arguments.quiet, cli->arguments.verbose);
     cli->run = (ggx_run){&canceled, ggx_progress_log, ggx_progress_update, &cli->progress};
-    int code = v->run(cli);
+    ggx_error error = {0};
+    const uint32_t all_bytes = GGX_VERB_CONVERT | GGX_VERB_HASH | GGX_VERB_VERIFY | GGX_VERB_QUALITY,
+                   headers =
+                       GGX_VERB_PLAN | GGX_VERB_INSPECT | GGX_VERB_FIT; /* which have their own way to fetch them */
+    ggx_status status = ggx_cli_endpoint(cli, &error);
+    if (status == GGX_OK && ((v->bit & all_bytes) || ((v->bit & headers) && ggx_fetch_is_offline())))
+        status = ggx_cli_fetch_operands(cli, v->bit, &error);
+    int code = status == GGX_OK ? v->run(cli) : ggx_report_error(&error, NULL);
     ggx_progress_close(&cli->progress);
     return code;
 }

@@ -9,6 +9,7 @@
 #define MAKES_RESULT (MAKES_PLAN | GGX_VERB_RECIPES)
 #define OPENS_MODEL (MAKES_RESULT | GGX_VERB_INSPECT | GGX_VERB_HASH | GGX_VERB_FIT)
 #define LOADS_PLUGINS (OPENS_MODEL | GGX_VERB_PLUGINS | GGX_VERB_TYPES | GGX_VERB_BENCH | GGX_VERB_QUALITY)
+#define TAKES_NAME (OPENS_MODEL | GGX_VERB_VERIFY | GGX_VERB_QUALITY | GGX_VERB_FETCH)
 #define EVERY_VERB UINT32_MAX
 
 #define DEFAULT_MEMORY (64u << 20)
@@ -33,6 +34,10 @@ static read_value read_timeout, read_flag, read_text, read_type, read_directory,
 #define FIELD(name) offsetof(ggx_arguments, name)
 static const option options[] = {
     {"output", 'o', MAKES_PLAN, "FILE", "the file to make", read_text, FIELD(output)},
+    {"output", 'o', GGX_VERB_FETCH, "DIR", "where the files go; else the cache", read_text, FIELD(output)},
+    {"revision", 0, GGX_VERB_FETCH, "NAME", "the branch, tag or commit; main if not given", read_text, FIELD(revision)},
+    {"endpoint", 0, TAKES_NAME, "URL", "the hub of hf:// names; else $HF_ENDPOINT or huggingface.co", read_text,
+     FIELD(endpoint)},
     {"reader", 0, OPENS_MODEL, "NAME", "the source's format, if its bytes do not tell", read_text, FIELD(reader)},
     {"writer", 0, MAKES_RESULT | GGX_VERB_FIT, "NAME[-TYPE]", "the output's format; else its name decides", read_text,
      FIELD(writer)},
@@ -81,10 +86,10 @@ static const option options[] = {
     {"key", 'K', GGX_VERB_VERIFY, "FILE|KEY", "the signer's public key", read_text, FIELD(key)},
     {"stream", 0, MAKES_PLAN, NULL, "convert a remote model while it arrives; it never touches the disk", read_flag,
      FIELD(stream)},
-    {"timeout", 0, OPENS_MODEL, "SECONDS", "give up on a server that is silent for so long; 30 if not given",
+    {"timeout", 0, TAKES_NAME, "SECONDS", "give up on a server that is silent for so long; 30 if not given",
      read_timeout, 0},
-    {"sha256", 0, MAKES_PLAN | GGX_VERB_VERIFY, "DIGEST", "what the file's SHA-256 has to be", read_text,
-     FIELD(sha256)},
+    {"sha256", 0, MAKES_PLAN | GGX_VERB_VERIFY | GGX_VERB_FETCH, "DIGEST", "what the file's SHA-256 has to be",
+     read_text, FIELD(sha256)},
     {"ram", 0, GGX_VERB_FIT, "BYTES", "memory to run the model in, as 8G", read_bytes, FIELD(ram)},
     {"vram", 0, GGX_VERB_FIT, "BYTES", "memory of the graphics card", read_bytes, FIELD(vram)},
     {"disk", 0, GGX_VERB_FIT, "BYTES", "disk for the conversion; else what is free here", read_bytes, FIELD(disk)},

@@ -21,6 +21,8 @@
 #define GGX_VERB_HASH 4096u
 #define GGX_VERB_VERIFY 8192u
 #define GGX_VERB_FIT 16384u
+#define GGX_VERB_FETCH 32768u
+#define GGX_VERB_CACHE 65536u
 
 /* What the user wrote. Strings are argv's or live in the arena; NULL, 0 and an empty list mean "not given", but for `memory` and
  * `parts`, which have their defaults. */
@@ -30,7 +32,7 @@ typedef struct ggx_arguments {
     uint32_t operand_count;
     const char *reader, *writer, *recipe, *type, *output, *cpu_mask, *tensor;
     const char *output_type, *embedding_type, *imatrix, *via, *layout, *html;
-    const char *algorithm, *manifest, *signature, *key, *sha256;
+    const char *algorithm, *manifest, *signature, *key, *sha256, *endpoint, *revision;
     ggx_kv *kvs; /* --override-kv */
     uint64_t kv_count;
     const char **plugin_path; /* ended by NULL */

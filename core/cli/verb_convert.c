@@ -202,13 +202,10 @@ static ggx_status execute_recorded(outputs *o, const ggx_arguments *a, ggx_error
 static ggx_status check_remote(const outputs *o, const ggx_arguments *a, ggx_error *error)
 {
     const int remote = ggx_source_is_remote_name(a->operands[0]);
-    if (remote && !a->stream)
-        return ggx_fail(error, GGX_E_USAGE,
-                        "%.100s is not on this machine: add --stream to convert it while it arrives", a->operands[0]);
     if (a->stream && !remote)
         return ggx_fail(error, GGX_E_USAGE, "--stream is for models on a server; %.100s is none", a->operands[0]);
     if (a->sha256 && !a->stream)
-        return ggx_fail(error, GGX_E_USAGE, "--sha256 goes with --stream; else see ggx verify");
+        return ggx_fail(error, GGX_E_USAGE, "--sha256 is for models on a server; else see ggx verify");
     if (a->stream && (a->parts > 1 || o->count > 1 || a->manifest))
         return ggx_fail(error, GGX_E_USAGE,
                         "--stream reads the model once, for one output: no --part, --manifest or "

@@ -15,6 +15,12 @@ typedef struct ggx_cli {
 /* Opens the registry as the arguments say. Close it after an error too. */
 ggx_status ggx_cli_registry(const ggx_cli *cli, ggx_registry *registry, ggx_error *error);
 
+/* Puts files of this machine in the place of operands that name remote models: fetches them into the cache. --stream leaves them. */
+ggx_status ggx_cli_fetch_operands(ggx_cli *cli, uint32_t verb, ggx_error *error);
+
+/* --endpoint stands for $HF_ENDPOINT. */
+ggx_status ggx_cli_endpoint(const ggx_cli *cli, ggx_error *error);
+
 int ggx_verb_convert(ggx_cli *cli);
 int ggx_verb_inspect(ggx_cli *cli);
 int ggx_verb_plan(ggx_cli *cli);
@@ -27,6 +33,8 @@ int ggx_verb_quality(ggx_cli *cli);
 int ggx_verb_fit(ggx_cli *cli);
 int ggx_verb_hash(ggx_cli *cli);
 int ggx_verb_verify(ggx_cli *cli);
+int ggx_verb_fetch(ggx_cli *cli);
+int ggx_verb_cache(ggx_cli *cli);
 int ggx_verb_version(ggx_cli *cli);
 int ggx_verb_help(ggx_cli *cli);
 

@@ -1,7 +1,7 @@
 /* core/fetch/hub.h - names of remote models, and the files that they stand for.
  *
  *     hf://ORG/REPO[@REVISION][/PATH]    a repository of the hub at $HF_ENDPOINT, pinned to the commit that it is at now
- *     https://… http://…                 one file
+ *     https://…                          one file; http:// only from this machine's own loopback
  */
 #ifndef GGX_CORE_HUB_H
 #define GGX_CORE_HUB_H
@@ -19,10 +19,22 @@ typedef struct ggx_hub_file {
 typedef struct ggx_hub {
     ggx_hub_file *files; /* of a path in a repository: that file first, then those beside it */
     uint32_t count;
-    int32_t directory; /* 1: the whole repository was named */
-    const char *name;  /* base name to show */
-    const char *pin;   /* the commit, or "" */
+    int32_t directory;    /* 1: the whole repository was named */
+    const char *name;     /* base name to show */
+    const char *pin;      /* the commit, or "" */
+    uint32_t passed_over; /* files with names that are not taken: hidden ones, odd characters */
 } ggx_hub;
+
+typedef struct ggx_hub_reference {
+    ggx_str repository, revision, path; /* parts of "ORG/REPO", "main", "" or "a/b.bin": all checked */
+} ggx_hub_reference;
+
+/* Takes hf://ORG/REPO[@REVISION][/PATH] apart; '/' in a revision is written %2F. GGX_E_USAGE. */
+ggx_status ggx_hub_parse(const char *name, ggx_hub_reference *out, ggx_arena *arena, ggx_error *error);
+
+/* Letters, digits, '-', '_', '.' and '+', but none that begins with a dot; and a path of such names. */
+int ggx_hub_is_plain(ggx_str part);
+int ggx_hub_is_plain_path(ggx_str path);
 
 /* 1 when the text is such a name. */
 int ggx_hub_is_name(const char *text);
@@ -31,7 +43,12 @@ int ggx_hub_is_name(const char *text);
 ggx_status ggx_hub_resolve(ggx_hub *hub, ggx_range_client *client, const char *name, ggx_arena *arena,
                            ggx_error *error);
 
-/* The token of the environment for that name, or NULL: tokens go to the hub only. */
-const char *ggx_hub_token(const char *name);
+/* The token for that name, or NULL: tokens go to the hub only. $HF_TOKEN, else the file at $HF_TOKEN_PATH, $HF_HOME/token or
+ * ~/.cache/huggingface/token. */
+#define GGX_HUB_TOKEN_MAX 512
+const char *ggx_hub_token(const char *name, char room[GGX_HUB_TOKEN_MAX]);
+
+/* $HF_HOME, else $XDG_CACHE_HOME/huggingface or ~/.cache/huggingface, with `below` behind it. NULL without a home or memory. */
+const char *ggx_hub_home(ggx_arena *arena, const char *below);
 
 #endif

@@ -25,7 +25,10 @@ struct ggx_range_client {
     uint64_t first, total; /* of Content-Range; UINT64_MAX: none */
     uint64_t length;
     char etag[128];
-    uint64_t pause; /* seconds of Retry-After */
+    char reason[64]; /* X-Error-Code of the hub */
+    char next[2048];
+    uint32_t refused; /* times that the place of a redirect refused */
+    uint64_t pause;   /* seconds of Retry-After */
     uint64_t offset, end, got;
     ggx_range_take *take;
     void *context;
@@ -73,6 +76,17 @@ static void read_content_range(ggx_range_client *c, ggx_str value)
     c->total = total;
 }
 
+/* <URL>; rel="next" */
+static void read_link(ggx_range_client *c, ggx_str value)
+{
+    const char *end = value.size && *value.data == '<' ? memchr(value.data, '>', (size_t)value.size) : NULL;
+    const size_t size = end ? (size_t)(end - value.data - 1) : 0;
+    ggx_str rest = {end, end ? (uint64_t)(value.data + value.size - end) : 0};
+    if (!size || size >= sizeof c->next || !ggx_str_glob(rest, GGX_LIT("*rel=\"next\"*"))) return;
+    memcpy(c->next, value.data + 1, size);
+    c->next[size] = 0;
+}
+
 static size_t on_header(char *line, size_t one, size_t size, void *context)
 {
     ggx_range_client *c = context;
@@ -81,7 +95,7 @@ static size_t on_header(char *line, size_t one, size_t size, void *context)
     (void)one;
     if (size > 5 && !memcmp(line, "HTTP/", 5)) { /* of the next hop */
         c->first = c->total = c->length = UINT64_MAX;
-        c->etag[0] = 0;
+        c->etag[0] = c->reason[0] = c->next[0] = 0;
         c->pause = 0;
     } else if (header_value(line, size, "Content-Range", &value)) {
         read_content_range(c, value);
@@ -89,6 +103,10 @@ static size_t on_header(char *line, size_t one, size_t size, void *context)
         if (ggx_str_int(value, &number) && number >= 0) c->length = (uint64_t)number;
     } else if (header_value(line, size, "Retry-After", &value)) {
         if (ggx_str_int(value, &number) && number >= 0) c->pause = (uint64_t)number;
+    } else if (header_value(line, size, "X-Error-Code", &value)) {
+        snprintf(c->reason, sizeof c->reason, "%.*s", (int)(value.size < 60 ? value.size : 60), value.data);
+    } else if (header_value(line, size, "Link", &value)) {
+        read_link(c, value);
     } else if (header_value(line, size, "ETag", &value) && value.size < sizeof c->etag) {
         memcpy(c->etag, value.data, (size_t)value.size);
         c->etag[value.size] = 0;
@@ -109,7 +127,7 @@ static ggx_status check_answer(ggx_range_client *c)
     const ggx_range_file *f = c->file;
     const uint64_t wanted = c->offset + c->got;
     if (!f) return GGX_OK;
-    if (c->code == 200 && c->offset == 0) { /* all of it: as good, when the size is right */
+    if (c->code == 200 && wanted == 0) { /* all of it: as good, when the size is right */
         if (c->length != UINT64_MAX && c->length != f->size) return changed(c, "its size");
     } else if (c->code == 200) {
         return ggx_fail(&c->error, GGX_E_UNSUPPORTED, "%.120s: the server answers a range with the whole file", f->url);
@@ -167,7 +185,6 @@ ggx_status ggx_range_open(ggx_range_client **out, const char *token, uint32_t ti
     curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(h, CURLOPT_MAXREDIRS, 8L);
     curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(h, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(h, CURLOPT_USERAGENT, "ggx/" GGX_VERSION);
     curl_easy_setopt(h, CURLOPT_ERRORBUFFER, c->message);
     curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, (long)timeout);
@@ -181,6 +198,10 @@ ggx_status ggx_range_open(ggx_range_client **out, const char *token, uint32_t ti
     curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(h, CURLOPT_XFERINFODATA, (void *)c);
+    const char *authorities =
+        getenv("CURL_CA_BUNDLE"); /* the library leaves what the program curl reads to its users */
+    if (!authorities || !*authorities) authorities = getenv("SSL_CERT_FILE");
+    if (authorities && *authorities) curl_easy_setopt(h, CURLOPT_CAINFO, authorities);
     if (token && *token) { /* curl itself keeps it from other hosts, which it would not do for a header */
         curl_easy_setopt(h, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
         curl_easy_setopt(h, CURLOPT_XOAUTH2_BEARER, token);
@@ -200,6 +221,21 @@ void ggx_range_close(ggx_range_client *client)
 
 static ggx_status fail_code(const ggx_range_client *c, const char *url, ggx_error *error)
 {
+    static const struct {
+        const char *reason;
+        ggx_status status;
+        const char *text;
+    } reasons[] = {
+        {"GatedRepo", GGX_E_DENIED, "the model is gated: accept its terms on its page, and set HF_TOKEN"},
+        {"RepoNotFound", GGX_E_DENIED,
+         "there is no such repository, or it is private and HF_TOKEN is not of its readers"},
+        {"RevisionNotFound", GGX_E_NOTFOUND, "there is no such revision"},
+        {"EntryNotFound", GGX_E_NOTFOUND, "there is no such file"},
+    };
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (!strcmp(c->reason, reasons[i].reason))
+            return ggx_fail(error, c->code == 404 ? GGX_E_NOTFOUND : reasons[i].status, "%.120s: %s (%ld)", url,
+                            reasons[i].text, c->code);
     switch (c->code) {
     case 401:
     case 403:
@@ -209,6 +245,14 @@ static ggx_status fail_code(const ggx_range_client *c, const char *url, ggx_erro
     case 410: return ggx_fail(error, GGX_E_NOTFOUND, "%.160s: there is no such file (%ld)", url, c->code);
     default: return ggx_fail(error, GGX_E_NETWORK, "%.160s: the server answers %ld", url, c->code);
     }
+}
+
+/* Addresses behind a redirect are signed for a time only: once refused there, the way is asked again from its beginning. */
+static int is_expired(ggx_range_client *c)
+{
+    long redirects = 0;
+    curl_easy_getinfo(c->curl, CURLINFO_REDIRECT_COUNT, &redirects);
+    return c->code == 403 && redirects && c->refused++ < 2;
 }
 
 /* `again` becomes 1 for a failure that may be gone the next time. */
@@ -221,6 +265,8 @@ static ggx_status ask(ggx_range_client *c, const char *url, int *again, ggx_erro
     c->first = c->total = c->length = UINT64_MAX;
     c->message[0] = 0;
     curl_easy_setopt(c->curl, CURLOPT_URL, url);
+    /* from https never to http */
+    curl_easy_setopt(c->curl, CURLOPT_REDIR_PROTOCOLS_STR, strncmp(url, "https:", 6) ? "http,https" : "https");
     const unsigned long long from = c->offset + c->got, last = c->end ? c->end - 1 : 0;
     snprintf(range, sizeof range, "%llu-%llu", from, last);
     curl_easy_setopt(c->curl, CURLOPT_RANGE, c->file ? range : NULL);
@@ -234,7 +280,7 @@ static ggx_status ask(ggx_range_client *c, const char *url, int *again, ggx_erro
     const int good = c->code == 200 || c->code == 206;
     if (c->file && good && c->offset + c->got == c->end) return GGX_OK;
     if (code == CURLE_OK && good && !c->file) return GGX_OK;
-    *again = code != CURLE_OK || good || c->code == 429 || c->code >= 500;
+    *again = code != CURLE_OK || good || c->code == 429 || c->code >= 500 || is_expired(c);
     if (code == CURLE_OK && !good) return fail_code(c, url, error);
     if (code == CURLE_OPERATION_TIMEDOUT)
         return ggx_fail(error, GGX_E_NETWORK, "%.140s: nothing came for %u seconds", url, c->timeout);
@@ -262,7 +308,7 @@ static ggx_status transfer(ggx_range_client *c, const ggx_range_file *file, uint
     c->file = file;
     c->offset = offset;
     c->end = end;
-    c->got = 0;
+    c->got = c->refused = 0;
     c->take = take;
     c->context = context;
     for (uint32_t try = 0; try < TRIES && offset < end; try++) {
@@ -270,7 +316,7 @@ static ggx_status transfer(ggx_range_client *c, const ggx_range_file *file, uint
         int again;
         status = ask(c, file->url, &again, error);
         if (status == GGX_OK || !again) break;
-        if (c->got > before) try = 0;
+        if (c->got > before) try = c->refused = 0;
         pause_for(c, try);
     }
     c->take = NULL;
@@ -370,7 +416,18 @@ ggx_status ggx_range_text(ggx_range_client *c, const char *url, uint64_t most, g
     return status;
 }
 
+const char *ggx_range_next(const ggx_range_client *c)
+{
+    return c->next;
+}
+
 #else
+
+const char *ggx_range_next(const ggx_range_client *client)
+{
+    (void)client;
+    return "";
+}
 
 ggx_status ggx_range_open(ggx_range_client **out, const char *token, uint32_t timeout, const ggx_run *run,
                           ggx_error *error)

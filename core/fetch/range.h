@@ -38,4 +38,7 @@ ggx_status ggx_range_stream(ggx_range_client *client, const ggx_range_file *file
 ggx_status ggx_range_text(ggx_range_client *client, const char *url, uint64_t most, ggx_arena *arena, ggx_str *out,
                           ggx_error *error);
 
+/* Where the list goes on that the last document was a page of (Link, rel="next"), or "". */
+const char *ggx_range_next(const ggx_range_client *client);
+
 #endif

@@ -208,6 +208,7 @@ static ggx_status expect_digest(ggx_remote *r, ggx_error *error)
 ggx_status ggx_source_open_remote(const char *name, const ggx_remote_options *options, ggx_source **out,
                                   ggx_error *error)
 {
+    char token[GGX_HUB_TOKEN_MAX];
     ggx_files *files = NULL;
     ggx_remote *r = calloc(1, sizeof *r);
     *out = NULL;
@@ -223,7 +224,7 @@ ggx_status ggx_source_open_remote(const char *name, const ggx_remote_options *op
         return ggx_fail(error, status, "out of memory");
     }
     files->remote = r;
-    status = ggx_range_open(&r->client, ggx_hub_token(name), r->options.timeout, options->run, error);
+    status = ggx_range_open(&r->client, ggx_hub_token(name, token), r->options.timeout, options->run, error);
     if (status == GGX_OK) status = ggx_hub_resolve(&r->hub, r->client, name, &files->arena, error);
     if (status == GGX_OK) status = expect_digest(r, error);
     if (status == GGX_OK) status = add_members(files, r, error);

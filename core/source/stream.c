@@ -254,6 +254,7 @@ ggx_status ggx_stream_result(ggx_stream *s, ggx_error *error)
 
 ggx_status ggx_stream_open(ggx_stream **out, const ggx_stream_request *request, ggx_error *error)
 {
+    char token[GGX_HUB_TOKEN_MAX];
     ggx_files *files = request->source->context;
     ggx_stream *s = calloc(1, sizeof *s);
     *out = NULL;
@@ -267,7 +268,8 @@ ggx_status ggx_stream_open(ggx_stream **out, const ggx_stream_request *request, 
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->moved, NULL);
     const ggx_remote *r = files->remote;
-    ggx_status status = ggx_range_open(&s->client, ggx_hub_token(r->name), r->options.timeout, r->options.run, error);
+    ggx_status status =
+        ggx_range_open(&s->client, ggx_hub_token(r->name, token), r->options.timeout, r->options.run, error);
     if (status != GGX_OK) {
         ggx_stream_close(s);
         return status;

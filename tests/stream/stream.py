@@ -43,7 +43,6 @@ case.run("hf://org/none", code=3)
 case.run("hf://org/model@other", code=3)
 case.run("hf://org/model/none.bin", code=3)
 case.run(case.server.base + "/files/none", code=3)
-flow.check("add --stream" in flow.run(case.url, *case.words, "-o", case.out, code=2), "a remote model without --stream")
 case.nothing("slips")
 
 # The plan says whether, and why not.

@@ -1,0 +1,135 @@
+/* ggx fetch, and what other verbs do with the name of a remote model: they fetch it into the cache first. */
+#include "cli/report.h"
+#include "cli/verbs.h"
+#include "fetch/fetch.h"
+#include "hash/hash.h"
+#include <ggx_sdk/error.h>
+#include <stdlib.h>
+
+#define MEMORY (256u << 20)
+
+/* hf://ORG/REPO and --revision refs/pr/1 → hf://ORG/REPO@refs%2Fpr%2F1 */
+static ggx_status with_revision(const ggx_cli *cli, ggx_arena *arena, const char **name, ggx_error *error)
+{
+    const char *revision = cli->arguments.revision, *slash, *end;
+    ggx_text text = {0};
+    if (!revision) return GGX_OK;
+    if (strncmp(*name, "hf://", 5) != 0)
+        return ggx_fail(error, GGX_E_USAGE, "--revision is for hf://ORG/REPO; %.120s is none", *name);
+    slash = strchr(*name + 5, '/');
+    end = slash ? slash + 1 + strcspn(slash + 1, "/@") : *name + strlen(*name);
+    if (*end == '@') return ggx_fail(error, GGX_E_USAGE, "%.120s has its revision already", *name);
+    ggx_text_format(&text, "%.*s@", (int)(end - *name), *name);
+    for (; *revision; revision++) ggx_text_format(&text, *revision == '/' ? "%%2F" : "%c", *revision);
+    ggx_text_format(&text, "%s", end);
+    if (!text.failed) *name = ggx_arena_str(arena, (ggx_str){text.data, text.size}).data;
+    const int failed = text.failed || !*name;
+    ggx_text_free(&text);
+    return failed ? ggx_fail(error, GGX_E_NOMEM, "out of memory") : GGX_OK;
+}
+
+static ggx_status fetch_operand(ggx_cli *cli, const char *name, const ggx_fetch_options *options, ggx_arena *arena,
+                                ggx_fetched *out, ggx_error *error)
+{
+    ggx_status status = with_revision(cli, arena, &name, error);
+    ggx_progress_label(&cli->progress, "fetch");
+    return status == GGX_OK ? ggx_fetch(name, options, arena, out, error) : status;
+}
+
+ggx_status ggx_cli_endpoint(const ggx_cli *cli, ggx_error *error)
+{
+    const char *endpoint = cli->arguments.endpoint;
+    if (endpoint && setenv("HF_ENDPOINT", endpoint, 1) != 0) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    return GGX_OK;
+}
+
+ggx_status ggx_cli_fetch_operands(ggx_cli *cli, uint32_t verb, ggx_error *error)
+{
+    ggx_arguments *a = &cli->arguments;
+    const ggx_fetch_options options = {
+        .siblings = 1, .sha256 = verb == GGX_VERB_VERIFY ? NULL : a->sha256, .timeout = a->timeout, .run = &cli->run};
+    if (a->stream) return GGX_OK;
+    for (uint32_t i = 0; i < a->operand_count; i++) {
+        ggx_fetched fetched;
+        if (!ggx_hub_is_name(a->operands[i])) continue;
+        ggx_status status = fetch_operand(cli, a->operands[i], &options, &a->arena, &fetched, error);
+        if (status != GGX_OK) return status;
+        a->operands[i] = fetched.path;
+        if (verb != GGX_VERB_VERIFY) a->sha256 = NULL; /* it was compared */
+    }
+    return GGX_OK;
+}
+
+static const char *digest_of(const ggx_fetched_file *file, char text[GGX_HASH_TEXT])
+{
+    ggx_hash_text(file->digest, ggx_hash_size(file->hash), text);
+    return text;
+}
+
+static void print_json(const ggx_fetched *f, const char *name, ggx_text *out)
+{
+    char digest[GGX_HASH_TEXT];
+    ggx_text_format(out, "{\"name\": ");
+    ggx_text_json(out, ggx_str_of(name));
+    ggx_text_format(out, ", \"commit\": ");
+    ggx_text_json(out, ggx_str_of(f->pin));
+    ggx_text_format(out, ", \"path\": ");
+    ggx_text_json(out, ggx_str_of(f->path));
+    ggx_text_format(out, ", \"files\": [");
+    for (uint32_t i = 0; i < f->count; i++) {
+        ggx_text_format(out, "%s\n  {\"path\": ", i ? "," : "");
+        ggx_text_json(out, ggx_str_of(f->files[i].path));
+        ggx_text_format(out, ", \"bytes\": %llu, \"%s\": \"%s\", \"published\": %s}",
+                        (unsigned long long)f->files[i].bytes, ggx_hash_name(f->files[i].hash),
+                        digest_of(&f->files[i], digest), f->files[i].known ? "true" : "false");
+    }
+    ggx_text_format(out, "]}");
+}
+
+static void print_text(const ggx_cli *cli, const ggx_fetched *f, ggx_text *out)
+{
+    char digest[GGX_HASH_TEXT];
+    for (uint32_t i = 0; i < f->count && !cli->arguments.quiet; i++) {
+        ggx_text_shown(out, ggx_str_of(f->files[i].path));
+        ggx_text_format(out, ": %llu bytes, %s %s%s\n", (unsigned long long)f->files[i].bytes,
+                        ggx_hash_name(f->files[i].hash), digest_of(&f->files[i], digest),
+                        f->files[i].known ? ", as published" : " (nothing is published to compare it with)");
+    }
+    if (*f->pin && !cli->arguments.quiet) ggx_text_format(out, "commit %s\n", f->pin);
+    if (f->passed_over && !cli->arguments.quiet)
+        ggx_text_format(out, "%u files were left out: hidden, or with names that are not taken\n", f->passed_over);
+    ggx_text_shown(out, ggx_str_of(f->path));
+    ggx_text_format(out, "\n");
+}
+
+int ggx_verb_fetch(ggx_cli *cli)
+{
+    const ggx_arguments *a = &cli->arguments;
+    const ggx_fetch_options options = {
+        .directory = a->output, .sha256 = a->sha256, .timeout = a->timeout, .run = &cli->run};
+    ggx_arena arena;
+    ggx_text out = {0};
+    ggx_error error = {0};
+    ggx_status status = GGX_OK;
+    ggx_arena_init(&arena, MEMORY);
+    if (a->json) ggx_text_format(&out, "[");
+    for (uint32_t i = 0; i < a->operand_count && status == GGX_OK; i++) {
+        ggx_fetched fetched;
+        if (!ggx_hub_is_name(a->operands[i]))
+            status = ggx_fail(&error, GGX_E_USAGE, "%.150s: expected hf://ORG/REPO[@REVISION][/PATH] or https://…",
+                              a->operands[i]);
+        if (status == GGX_OK) status = fetch_operand(cli, a->operands[i], &options, &arena, &fetched, &error);
+        if (status != GGX_OK) break;
+        if (a->json && i) ggx_text_format(&out, ",\n");
+        if (a->json)
+            print_json(&fetched, a->operands[i], &out);
+        else
+            print_text(cli, &fetched, &out);
+    }
+    if (a->json) ggx_text_format(&out, "]\n");
+    ggx_progress_close(&cli->progress);
+    ggx_arena_free(&arena);
+    if (status == GGX_OK) return ggx_report_result(&out);
+    ggx_text_free(&out);
+    return ggx_report_error(&error, NULL);
+}

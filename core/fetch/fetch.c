@@ -1,0 +1,331 @@
+/* From a name to files: the cache, a folder, or what is there already. */
+#include "fetch/fetch.h"
+
+#include "base/text.h"
+#include "commit/files.h"
+#include "fetch/download.h"
+#include "hash/hash.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <ggx_sdk/error.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TIMEOUT 30u
+#define SIBLING_MOST (32u << 20) /* configurations and vocabularies are smaller, weights mostly larger */
+#define COMMIT_SIZE 40
+
+typedef struct fetching {
+    const ggx_fetch_options *options;
+    const char *name;
+    ggx_arena *arena;
+    ggx_range_client *client;
+    ggx_hub hub;
+    ggx_hub_reference reference;
+    const char *folder;   /* of the repository in the cache, or NULL */
+    const char *snapshot; /* where files get their names */
+    ggx_fetched *out;
+} fetching;
+
+static ggx_status no_memory(ggx_error *error)
+{
+    return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+}
+
+/* --- places ----------------------------------------------------------------------------------------------------------------------- */
+
+int ggx_fetch_is_offline(void)
+{
+    static const char *const yes[] = {"1", "ON", "YES", "TRUE", "on", "yes", "true"};
+    const char *value = getenv("HF_HUB_OFFLINE");
+    for (size_t i = 0; value && i < sizeof yes / sizeof yes[0]; i++)
+        if (!strcmp(value, yes[i])) return 1;
+    return 0;
+}
+
+static const char *no_home(ggx_error *error)
+{
+    (void)ggx_fail(error, GGX_E_NOTFOUND,
+                   "there is no place for a cache: set HOME or HF_HOME, or name a folder with -o");
+    return NULL;
+}
+
+const char *ggx_cache_hub(ggx_arena *arena, ggx_error *error)
+{
+    static const char *const variables[] = {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"};
+    for (size_t i = 0; i < 2; i++) {
+        const char *value = getenv(variables[i]);
+        if (value && *value) return value;
+    }
+    const char *place = ggx_hub_home(arena, "/hub");
+    return place ? place : no_home(error);
+}
+
+const char *ggx_cache_files(ggx_arena *arena, ggx_error *error)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME"), *place = NULL;
+    if (cache && *cache)
+        place = ggx_arena_format(arena, "%s/ggx", cache).data;
+    else if (home && *home)
+        place = ggx_arena_format(arena, "%s/.cache/ggx", home).data;
+    return place ? place : no_home(error);
+}
+
+const char *ggx_cache_folder(ggx_arena *arena, const char *hub, ggx_str repository, ggx_error *error)
+{
+    ggx_text text = {0};
+    ggx_text_format(&text, "%s/models--", hub);
+    for (uint64_t i = 0; i < repository.size; i++)
+        ggx_text_bytes(&text, repository.data[i] == '/' ? "--" : repository.data + i,
+                       repository.data[i] == '/' ? 2 : 1);
+    const char *out = text.failed ? NULL : ggx_arena_str(arena, (ggx_str){text.data, text.size}).data;
+    ggx_text_free(&text);
+    if (!out) (void)no_memory(error);
+    return out;
+}
+
+ggx_status ggx_make_directories(const char *path, ggx_error *error)
+{
+    char *copy = malloc(strlen(path) + 1);
+    ggx_status status = copy ? GGX_OK : no_memory(error);
+    if (copy) memcpy(copy, path, strlen(path) + 1);
+    for (char *c = copy; status == GGX_OK && c && *c; c++) {
+        if (c[1] && (c[1] != '/' || c == copy)) continue;
+        if (*c == '/') continue;
+        const char kept = c[1];
+        c[1] = 0;
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST && errno != EISDIR && (errno != EROFS || access(copy, F_OK) != 0))
+            status = ggx_fail_errno(error, errno, "create the directory", copy);
+        c[1] = kept;
+    }
+    free(copy);
+    return status;
+}
+
+/* The directories above a file. */
+static ggx_status make_room(const char *path, ggx_arena *arena, ggx_error *error)
+{
+    const char *slash = strrchr(path, '/');
+    const char *above = ggx_arena_str(arena, (ggx_str){path, slash ? (uint64_t)(slash - path) : 0}).data;
+    if (!above) return no_memory(error);
+    return *above ? ggx_make_directories(above, error) : GGX_OK;
+}
+
+/* --- one file ---------------------------------------------------------------------------------------------------------------------- */
+
+/* snapshots/COMMIT/a/b.bin → ../../../blobs/DIGEST. A link is made beside and renamed, so that no moment is without it. */
+static ggx_status link_blob(const fetching *f, const char *path, ggx_str name, const char *digest, ggx_error *error)
+{
+    ggx_text up = {0};
+    char had[512];
+    ggx_status status = GGX_OK;
+    for (uint64_t i = 0; i < name.size; i++)
+        if (name.data[i] == '/') ggx_text_format(&up, "../");
+    ggx_text_format(&up, "../../blobs/%s", digest);
+    const char *beside = ggx_arena_format(f->arena, "%s.ggx-link%ld", path, (long)getpid()).data;
+    if (up.failed || !beside) {
+        ggx_text_free(&up);
+        return no_memory(error);
+    }
+    const ssize_t n = readlink(path, had, sizeof had);
+    if (n < 0 || (uint64_t)n != up.size || memcmp(had, up.data, (size_t)n) != 0) {
+        (void)unlink(beside);
+        if (symlink(up.data, beside) != 0 || rename(beside, path) != 0)
+            status = ggx_fail_errno(error, errno, "create", path);
+        if (status != GGX_OK) (void)unlink(beside);
+    }
+    ggx_text_free(&up);
+    return status;
+}
+
+static ggx_status fetch_blob(const fetching *f, const ggx_hub_file *file, const char *path, ggx_error *error)
+{
+    char digest[GGX_HASH_TEXT];
+    uint8_t sha256[32];
+    ggx_hash_text(file->digest, ggx_hash_size(file->hash), digest);
+    const char *blob = ggx_arena_format(f->arena, "%s/blobs/%s", f->folder, digest).data;
+    if (!blob) return no_memory(error);
+    ggx_status status = make_room(blob, f->arena, error);
+    if (status == GGX_OK) status = ggx_download(f->client, file, blob, f->options->run, sha256, error);
+    return status == GGX_OK ? link_blob(f, path, file->name, digest, error) : status;
+}
+
+/* In ggx's own cache the folder's name has the entity tag in it: what lies there is of this version. */
+static int is_kept(const fetching *f, const ggx_hub_file *file, const char *path, uint8_t sha256[32])
+{
+    ggx_error ignored;
+    if (f->options->directory || file->known || !*file->remote.etag) return 0;
+    return ggx_download_hash(file, path, f->options->run, sha256, &ignored) == GGX_OK;
+}
+
+static ggx_status fetch_one(fetching *f, const ggx_hub_file *file, ggx_error *error)
+{
+    ggx_fetched_file *done = &f->out->files[f->out->count];
+    const char *path = ggx_arena_format(f->arena, "%s/%s", f->snapshot, file->name.data).data;
+    const ggx_run *run = f->options->run;
+    uint8_t sha256[32] = {0};
+    if (!path) return no_memory(error);
+    if (!file->known && f->folder)
+        return ggx_fail(error, GGX_E_MALFORMED, "the hub publishes no digest of %.150s", file->name.data);
+    if (run && run->log) {
+        ggx_str line = ggx_arena_format(f->arena, "fetching %.200s, %llu bytes", file->name.data,
+                                        (unsigned long long)file->remote.size);
+        if (line.data) run->log(run->context, GGX_LOG_INFO, line.data);
+    }
+    ggx_status status = make_room(path, f->arena, error);
+    if (status == GGX_OK && f->folder)
+        status = fetch_blob(f, file, path, error);
+    else if (status == GGX_OK && !is_kept(f, file, path, sha256))
+        status = ggx_download(f->client, file, path, run, sha256, error);
+    *done = (ggx_fetched_file){path, file->remote.size, file->known, file->known ? file->hash : GGX_HASH_SHA256, {0}};
+    memcpy(done->digest, file->known ? file->digest : sha256, 32);
+    f->out->count += status == GGX_OK;
+    return status;
+}
+
+/* --- names ------------------------------------------------------------------------------------------------------------------------- */
+
+/* A given digest binds what the hub publishes, too. */
+static ggx_status expect_digest(fetching *f, ggx_error *error)
+{
+    uint8_t digest[32];
+    ggx_hub_file *file = f->hub.files;
+    if (!f->options->sha256) return GGX_OK;
+    if (f->hub.directory) return ggx_fail(error, GGX_E_USAGE, "--sha256 is of one file; name it");
+    if (!ggx_hash_parse(ggx_str_of(f->options->sha256), digest, 32))
+        return ggx_fail(error, GGX_E_USAGE, "--sha256 takes 64 hexadecimal digits");
+    if (file->known && file->hash == GGX_HASH_SHA256 && memcmp(digest, file->digest, 32) != 0)
+        return ggx_fail(error, GGX_E_INTEGRITY, "%.120s: the hub publishes another SHA-256 than --sha256 says",
+                        file->name.data);
+    if (file->known && file->hash == GGX_HASH_GIT)
+        return ggx_fail(error, GGX_E_UNSUPPORTED,
+                        "%.120s: the hub knows this small file by git's name; check it with ggx verify --sha256",
+                        file->name.data);
+    memcpy(file->digest, digest, 32);
+    file->hash = GGX_HASH_SHA256;
+    file->known = 1;
+    return GGX_OK;
+}
+
+/* Without what follows '?', which mostly is a signature that changes: size, and tag or digest, tell files apart. */
+static ggx_status name_url_folder(fetching *f, ggx_error *error)
+{
+    char text[GGX_HASH_TEXT];
+    uint8_t digest[GGX_HASH_MAX];
+    ggx_hash hash;
+    const ggx_hub_file *file = f->hub.files;
+    const char *cache = ggx_cache_files(f->arena, error);
+    if (!cache) return error ? error->status : GGX_E_NOTFOUND;
+    ggx_hash_begin(&hash, GGX_HASH_SHA256, 0);
+    const int tagged = *file->remote.etag || file->known;
+    ggx_hash_update(&hash, f->name, tagged ? strcspn(f->name, "?#") : strlen(f->name));
+    ggx_hash_update(&hash, &file->remote.size, sizeof file->remote.size);
+    ggx_hash_update(&hash, file->remote.etag, strlen(file->remote.etag));
+    ggx_hash_text(digest, ggx_hash_end(&hash, digest), text);
+    f->snapshot = ggx_arena_format(f->arena, "%s/%.32s", cache, text).data;
+    return f->snapshot ? GGX_OK : no_memory(error);
+}
+
+static ggx_status name_snapshot(fetching *f, ggx_error *error)
+{
+    const char *cache = ggx_cache_hub(f->arena, error);
+    if (!cache) return error ? error->status : GGX_E_NOTFOUND;
+    f->folder = ggx_cache_folder(f->arena, cache, f->reference.repository, error);
+    if (!f->folder) return GGX_E_NOMEM;
+    f->snapshot = ggx_arena_format(f->arena, "%s/snapshots/%s", f->folder, f->hub.pin).data;
+    return f->snapshot ? GGX_OK : no_memory(error);
+}
+
+static ggx_status name_places(fetching *f, ggx_error *error)
+{
+    if (f->options->directory) {
+        f->snapshot = f->options->directory;
+        return GGX_OK;
+    }
+    return f->reference.repository.size ? name_snapshot(f, error) : name_url_folder(f, error);
+}
+
+/* refs/main holds the commit that main was at. */
+static ggx_status write_ref(const fetching *f, ggx_error *error)
+{
+    const char *revision = f->reference.revision.data;
+    if (!f->folder || !strcmp(revision, f->hub.pin)) return GGX_OK;
+    const char *path = ggx_arena_format(f->arena, "%s/refs/%s", f->folder, revision).data;
+    if (!path) return no_memory(error);
+    ggx_status status = make_room(path, f->arena, error);
+    return status == GGX_OK ? ggx_write_file(path, ggx_str_of(f->hub.pin), error) : status;
+}
+
+static int is_wanted(const fetching *f, uint32_t i)
+{
+    const ggx_hub_file *file = &f->hub.files[i], *named = f->hub.files;
+    const char *slash = strrchr(named->name.data, '/');
+    const uint64_t n = slash ? (uint64_t)(slash + 1 - named->name.data) : 0;
+    if (f->hub.directory || i == 0) return 1;
+    return f->options->siblings && file->remote.size <= SIBLING_MOST && file->name.size > n &&
+           !memcmp(file->name.data, named->name.data, n) && !memchr(file->name.data + n, '/', file->name.size - n);
+}
+
+static ggx_status fetch_all(fetching *f, ggx_error *error)
+{
+    ggx_status status = expect_digest(f, error);
+    if (status == GGX_OK) status = name_places(f, error);
+    f->out->files = ggx_arena_array(f->arena, f->hub.count, sizeof *f->out->files);
+    if (status == GGX_OK && !f->out->files) status = no_memory(error);
+    for (uint32_t i = 0; i < f->hub.count && status == GGX_OK; i++)
+        if (is_wanted(f, i)) status = fetch_one(f, &f->hub.files[i], error);
+    if (status == GGX_OK) status = write_ref(f, error);
+    if (status != GGX_OK) return status;
+    f->out->path = f->hub.directory ? f->snapshot : f->out->files[0].path;
+    f->out->pin = f->hub.pin;
+    f->out->passed_over = f->hub.passed_over;
+    return GGX_OK;
+}
+
+/* --- what is there already ---------------------------------------------------------------------------------------------------------- */
+
+static ggx_status find_cached(fetching *f, ggx_error *error)
+{
+    ggx_str commit = f->reference.revision;
+    char text[COMMIT_SIZE + 1] = "";
+    f->hub.pin = "";
+    ggx_status status = name_snapshot(f, error);
+    if (status != GGX_OK) return status;
+    const char *ref = ggx_arena_format(f->arena, "%s/refs/%s", f->folder, commit.data).data;
+    const int fd = ref ? open(ref, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    if (fd >= 0) {
+        if (ggx_read_some(fd, 0, text, COMMIT_SIZE) == COMMIT_SIZE) commit = (ggx_str){text, COMMIT_SIZE};
+        close(fd);
+    }
+    if (!ggx_hub_is_plain(commit)) return ggx_fail(error, GGX_E_NOTFOUND, "%.150s is not in the cache", f->name);
+    f->out->pin = ggx_arena_str(f->arena, commit).data;
+    f->out->path = ggx_arena_format(f->arena, "%s%s%s%s", f->snapshot, f->out->pin ? f->out->pin : "",
+                                    f->reference.path.size ? "/" : "", f->reference.path.data)
+                       .data;
+    if (!f->out->path || !f->out->pin) return no_memory(error);
+    if (access(f->out->path, R_OK) == 0) return GGX_OK;
+    return ggx_fail(error, GGX_E_NOTFOUND, "%.150s is not in the cache, and HF_HUB_OFFLINE is set", f->name);
+}
+
+ggx_status ggx_fetch(const char *name, const ggx_fetch_options *options, ggx_arena *arena, ggx_fetched *out,
+                     ggx_error *error)
+{
+    char token[GGX_HUB_TOKEN_MAX];
+    fetching f = {.options = options, .name = name, .arena = arena, .out = out};
+    const int hub = !strncmp(name, "hf://", 5);
+    ggx_status status = GGX_OK;
+    memset(out, 0, sizeof *out);
+    if (hub) status = ggx_hub_parse(name, &f.reference, arena, error);
+    if (status != GGX_OK) return status;
+    if (ggx_fetch_is_offline()) {
+        if (hub && !options->directory) return find_cached(&f, error);
+        return ggx_fail(error, GGX_E_NETWORK, "%.150s cannot be fetched: HF_HUB_OFFLINE is set", name);
+    }
+    status = ggx_range_open(&f.client, ggx_hub_token(name, token), options->timeout ? options->timeout : TIMEOUT,
+                            options->run, error);
+    if (status == GGX_OK) status = ggx_hub_resolve(&f.hub, f.client, name, arena, error);
+    if (status == GGX_OK) status = fetch_all(&f, error);
+    ggx_range_close(f.client);
+    return status;
+}
