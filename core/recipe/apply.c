@@ -143,6 +143,7 @@ static ggx_status run(ggx_apply *apply, ggx_recipe_result *out)
 {
     ggx_status status = check_demands(apply);
     if (status == GGX_OK) status = ggx_packed_make(apply);
+    if (status == GGX_OK) status = ggx_order_sources(apply);
     if (status == GGX_OK) status = claim_all(apply);
     for (uint64_t i = 0; i < apply->env->checkpoint->tensor_count && status == GGX_OK; i++)
         if (apply->claimed[i]) status = make_claimed(apply, i);

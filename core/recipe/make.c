@@ -79,8 +79,9 @@ static ggx_status add_tensor(ggx_apply *apply, joint *j, uint32_t rule, uint64_t
     ggx_error inner = {0};
     ggx_status status = ggx_view_tensor(apply->arena, apply->env->checkpoint, tensor, &view, &inner);
     if (status != GGX_OK) return ggx_apply_view_fail(apply, &apply->recipe->rules[rule].origin, status, &inner);
-    if (tensor < j->first) j->first = tensor;
-    if (tensor > j->last) j->last = tensor;
+    const uint64_t place = apply->ranks ? apply->ranks[tensor] : tensor;
+    if (place < j->first) j->first = place;
+    if (place > j->last) j->last = place;
     status = ggx_apply_use(apply, tensor, rule, 0);
     if (status == GGX_OK) status = ggx_steps_run(apply, steps, &view, NULL);
     return status == GGX_OK ? add_view(apply, j, &view) : status;

@@ -132,7 +132,7 @@ typedef struct ggx_field {
     ggx_domain domain; /* name empty: none */
 } ggx_field;
 
-enum { GGX_ORDER_NONE, GGX_ORDER_SOURCE, GGX_ORDER_RECIPE, GGX_ORDER_NAME };
+enum { GGX_ORDER_NONE, GGX_ORDER_SOURCE, GGX_ORDER_RECIPE, GGX_ORDER_NAME, GGX_ORDER_SOURCE_NAME };
 typedef struct ggx_profile {
     ggx_origin origin;
     ggx_str writer;
@@ -260,6 +260,7 @@ typedef struct ggx_apply {
     uint8_t *used;      /* for each source tensor */
     uint64_t *taken;    /* for each rule */
     ggx_value *domains; /* for each rule, GGX_MAX_PLACEHOLDERS lists of its "for", computed when first needed */
+    uint64_t *ranks;    /* of the source tensors, or NULL: as they come */
     uint64_t steps;     /* of matching */
     ggx_str current;    /* the tensor being made, for messages */
     ggx_error *error;
@@ -297,6 +298,8 @@ int ggx_recipe_decodes(const struct ggx_recipe *recipe);
 /* header.c, order.c, coverage.c */
 ggx_status ggx_header_make(ggx_apply *apply, ggx_recipe_result *out);
 ggx_status ggx_order_outputs(ggx_apply *apply, ggx_recipe_result *out);
+/* Fills apply->ranks where the profile wants the source's tensors by name. */
+ggx_status ggx_order_sources(ggx_apply *apply);
 ggx_status ggx_coverage_check(ggx_apply *apply);
 /* A copy of a view's error text at a place of the recipe, as a fault of the checkpoint. */
 ggx_status ggx_apply_view_fail(ggx_apply *apply, const ggx_origin *origin, ggx_status status, const ggx_error *inner);

@@ -51,6 +51,35 @@ static int by_name(const void *left, const void *right)
     return ggx_str_order(((const entry *)left)->made->tensor.name, ((const entry *)right)->made->tensor.name);
 }
 
+typedef struct ranked {
+    const ggx_tensor *tensor;
+    uint64_t file, index; /* first tensor of the same file; its own place */
+} ranked;
+
+static int by_file_and_name(const void *left, const void *right)
+{
+    const ranked *a = left, *b = right;
+    int order = by_size(a->file, b->file);
+    return order ? order : ggx_str_order(a->tensor->name, b->tensor->name);
+}
+
+ggx_status ggx_order_sources(ggx_apply *apply)
+{
+    const ggx_checkpoint *c = apply->env->checkpoint;
+    const uint64_t n = c->tensor_count;
+    if (!apply->profile || apply->profile->order != GGX_ORDER_SOURCE_NAME) return GGX_OK;
+    ranked *list = ggx_arena_array(&apply->eval->arena, n, sizeof *list);
+    apply->ranks = ggx_arena_array(&apply->eval->arena, n, sizeof *apply->ranks);
+    if (!list || !apply->ranks) return ggx_fail(apply->error, GGX_E_NOMEM, "no memory to order the source's tensors");
+    for (uint64_t i = 0; i < n; i++) { /* the tensors of a file come one after the other */
+        int same = i && c->tensors[i].member == c->tensors[i - 1].member;
+        list[i] = (ranked){&c->tensors[i], same ? list[i - 1].file : i, i};
+    }
+    qsort(list, (size_t)n, sizeof *list, by_file_and_name);
+    for (uint64_t i = 0; i < n; i++) apply->ranks[list[i].index] = i;
+    return GGX_OK;
+}
+
 static ggx_status check_names(ggx_apply *apply, entry *entries)
 {
     qsort(entries, (size_t)apply->made_count, sizeof *entries, by_name);

@@ -70,10 +70,11 @@ static ggx_status parse_profile(const ggx_recipe_parser *parser, const ggx_json 
     profile->writer = json->key;
     const ggx_json *order = ggx_json_get(json, "order"), *layout = ggx_json_get(json, "layout");
     if (order) {
-        static const char *const words[] = {"", "source", "recipe", "name"};
-        for (int32_t i = GGX_ORDER_SOURCE; i <= GGX_ORDER_NAME; i++)
+        static const char *const words[] = {"", "source", "recipe", "name", "source-name"};
+        for (int32_t i = GGX_ORDER_SOURCE; i <= GGX_ORDER_SOURCE_NAME; i++)
             if (order->kind == GGX_JSON_STRING && ggx_str_same(order->text, ggx_str_of(words[i]))) profile->order = i;
-        if (!profile->order) return GGX_PARSER_FAIL(parser, order, "'order' is \"source\", \"recipe\" or \"name\"");
+        if (!profile->order)
+            return GGX_PARSER_FAIL(parser, order, "'order' is \"source\", \"source-name\", \"recipe\" or \"name\"");
     }
     profile->has_layout = layout != NULL;
     status = ggx_parse_steps(parser, layout, &profile->layout);
