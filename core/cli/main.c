@@ -1,7 +1,6 @@
 /* The ggx program: finds the verb, reads its arguments, runs it. */
 #include "cli/report.h"
 #include "cli/verbs.h"
-#include "fetch/fetch.h"
 #include <ggx_sdk/error.h>
 #include <signal.h>
 #include <stdio.h>
@@ -160,12 +159,10 @@ static int run_verb(const verb *v, ggx_cli *cli)
     ggx_progress_open(&cli->progress, cli->arguments.quiet, cli->arguments.verbose);
     cli->run = (ggx_run){&canceled, ggx_progress_log, ggx_progress_update, &cli->progress};
     ggx_error error = {0};
-    const uint32_t all_bytes = GGX_VERB_CONVERT | GGX_VERB_HASH | GGX_VERB_VERIFY | GGX_VERB_QUALITY,
-                   headers =
-                       GGX_VERB_PLAN | GGX_VERB_INSPECT | GGX_VERB_FIT; /* which have their own way to fetch them */
+    const uint32_t models = GGX_VERB_CONVERT | GGX_VERB_HASH | GGX_VERB_VERIFY | GGX_VERB_QUALITY | GGX_VERB_PLAN |
+                            GGX_VERB_INSPECT | GGX_VERB_FIT;
     ggx_status status = ggx_cli_endpoint(cli, &error);
-    if (status == GGX_OK && ((v->bit & all_bytes) || ((v->bit & headers) && ggx_fetch_is_offline())))
-        status = ggx_cli_fetch_operands(cli, v->bit, &error);
+    if (status == GGX_OK && (v->bit & models)) status = ggx_cli_fetch_operands(cli, v->bit, &error);
     int code = status == GGX_OK ? v->run(cli) : ggx_report_error(&error, NULL);
     ggx_progress_close(&cli->progress);
     return code;

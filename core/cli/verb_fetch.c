@@ -1,10 +1,12 @@
 /* ggx fetch, and what other verbs do with the name of a remote model: they fetch it into the cache first. */
 #include "cli/report.h"
 #include "cli/verbs.h"
+#include "fetch/catalog.h"
 #include "fetch/fetch.h"
 #include "hash/hash.h"
 #include <ggx_sdk/error.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #define MEMORY (256u << 20)
 
@@ -43,15 +45,39 @@ ggx_status ggx_cli_endpoint(const ggx_cli *cli, ggx_error *error)
     return GGX_OK;
 }
 
+static const char *catalog_of(ggx_arena *arena)
+{
+    const char *data = ggx_data_directory(arena);
+    return data ? ggx_arena_format(arena, "%s/catalog", data).data : NULL;
+}
+
+/* What lies on the disk goes before names of the catalogue. */
+static int is_in_catalog(const char *name, const char *catalog, ggx_arena *arena, ggx_catalog_entry *entry)
+{
+    struct stat st;
+    ggx_error ignored;
+    return catalog && stat(name, &st) != 0 && ggx_catalog_find(catalog, name, arena, entry, &ignored) == GGX_OK;
+}
+
 ggx_status ggx_cli_fetch_operands(ggx_cli *cli, uint32_t verb, ggx_error *error)
 {
     ggx_arguments *a = &cli->arguments;
-    const ggx_fetch_options options = {
-        .siblings = 1, .sha256 = verb == GGX_VERB_VERIFY ? NULL : a->sha256, .timeout = a->timeout, .run = &cli->run};
-    if (a->stream) return GGX_OK;
+    const ggx_fetch_options options = {.siblings = 1,
+                                       .sha256 = verb == GGX_VERB_VERIFY ? NULL : a->sha256,
+                                       .catalog = catalog_of(&a->arena),
+                                       .timeout = a->timeout,
+                                       .run = &cli->run};
+    /* these verbs fetch headers themselves */
+    const int headers = (verb & (GGX_VERB_PLAN | GGX_VERB_INSPECT | GGX_VERB_FIT)) && !ggx_fetch_is_offline();
     for (uint32_t i = 0; i < a->operand_count; i++) {
         ggx_fetched fetched;
-        if (!ggx_hub_is_name(a->operands[i])) continue;
+        ggx_catalog_entry entry = {0};
+        if (!ggx_hub_is_name(a->operands[i]) && !is_in_catalog(a->operands[i], options.catalog, &a->arena, &entry))
+            continue;
+        if ((headers || a->stream) && !entry.files) {
+            if (entry.from) a->operands[i] = entry.from;
+            continue;
+        }
         ggx_status status = fetch_operand(cli, a->operands[i], &options, &a->arena, &fetched, error);
         if (status != GGX_OK) return status;
         a->operands[i] = fetched.path;
@@ -105,19 +131,19 @@ static void print_text(const ggx_cli *cli, const ggx_fetched *f, ggx_text *out)
 int ggx_verb_fetch(ggx_cli *cli)
 {
     const ggx_arguments *a = &cli->arguments;
-    const ggx_fetch_options options = {
-        .directory = a->output, .sha256 = a->sha256, .timeout = a->timeout, .run = &cli->run};
     ggx_arena arena;
     ggx_text out = {0};
     ggx_error error = {0};
     ggx_status status = GGX_OK;
     ggx_arena_init(&arena, MEMORY);
+    const ggx_fetch_options options = {.directory = a->output,
+                                       .sha256 = a->sha256,
+                                       .catalog = catalog_of(&arena),
+                                       .timeout = a->timeout,
+                                       .run = &cli->run};
     if (a->json) ggx_text_format(&out, "[");
     for (uint32_t i = 0; i < a->operand_count && status == GGX_OK; i++) {
         ggx_fetched fetched;
-        if (!ggx_hub_is_name(a->operands[i]))
-            status = ggx_fail(&error, GGX_E_USAGE, "%.150s: expected hf://ORG/REPO[@REVISION][/PATH] or https://…",
-                              a->operands[i]);
         if (status == GGX_OK) status = fetch_operand(cli, a->operands[i], &options, &arena, &fetched, &error);
         if (status != GGX_OK) break;
         if (a->json && i) ggx_text_format(&out, ",\n");

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "commit/files.h"
+#include "fetch/catalog.h"
 #include "fetch/download.h"
 #include "hash/hash.h"
 #include <errno.h>
@@ -214,14 +215,16 @@ static ggx_status name_url_folder(fetching *f, ggx_error *error)
     char text[GGX_HASH_TEXT];
     uint8_t digest[GGX_HASH_MAX];
     ggx_hash hash;
-    const ggx_hub_file *file = f->hub.files;
     const char *cache = ggx_cache_files(f->arena, error);
     if (!cache) return error ? error->status : GGX_E_NOTFOUND;
     ggx_hash_begin(&hash, GGX_HASH_SHA256, 0);
-    const int tagged = *file->remote.etag || file->known;
-    ggx_hash_update(&hash, f->name, tagged ? strcspn(f->name, "?#") : strlen(f->name));
-    ggx_hash_update(&hash, &file->remote.size, sizeof file->remote.size);
-    ggx_hash_update(&hash, file->remote.etag, strlen(file->remote.etag));
+    for (uint32_t i = 0; i < f->hub.count; i++) {
+        const ggx_hub_file *file = &f->hub.files[i];
+        const int tagged = *file->remote.etag || file->known;
+        ggx_hash_update(&hash, file->remote.url, tagged ? strcspn(file->remote.url, "?#") : strlen(file->remote.url));
+        ggx_hash_update(&hash, &file->remote.size, sizeof file->remote.size);
+        ggx_hash_update(&hash, file->remote.etag, strlen(file->remote.etag));
+    }
     ggx_hash_text(digest, ggx_hash_end(&hash, digest), text);
     f->snapshot = ggx_arena_format(f->arena, "%s/%.32s", cache, text).data;
     return f->snapshot ? GGX_OK : no_memory(error);
@@ -308,14 +311,59 @@ static ggx_status find_cached(fetching *f, ggx_error *error)
     return ggx_fail(error, GGX_E_NOTFOUND, "%.150s is not in the cache, and HF_HUB_OFFLINE is set", f->name);
 }
 
+/* --- names of the catalogue ---------------------------------------------------------------------------------------------------------- */
+
+/* The files of an entry that has several, like a directory. */
+static ggx_status list_entry(fetching *f, const ggx_catalog_entry *entry, ggx_error *error)
+{
+    ggx_status status = GGX_OK;
+    f->hub = (ggx_hub){.directory = 1, .name = f->name, .pin = ""};
+    f->hub.files = ggx_arena_array(f->arena, entry->file_count, sizeof *f->hub.files);
+    if (!f->hub.files) return no_memory(error);
+    for (uint32_t i = 0; i < entry->file_count && status == GGX_OK; i++) {
+        ggx_hub one;
+        const char *url = ggx_arena_format(f->arena, "%s%s", entry->from, entry->files[i]).data;
+        status = url ? ggx_hub_resolve(&one, f->client, url, f->arena, error) : no_memory(error);
+        if (status != GGX_OK) break;
+        f->hub.files[i] = one.files[0];
+        f->hub.files[i].name = ggx_str_of(entry->files[i]);
+        f->hub.count++;
+    }
+    return status;
+}
+
+/* What the hub publishes goes first: it is a SHA-256. */
+static void expect_entry(fetching *f, const ggx_catalog_entry *entry)
+{
+    ggx_hub_file *file = f->hub.files;
+    if (!entry->known || file->known) return;
+    file->known = 1;
+    file->hash = entry->hash;
+    memcpy(file->digest, entry->digest, sizeof file->digest);
+}
+
+static ggx_status resolve(fetching *f, const ggx_catalog_entry *entry, ggx_error *error)
+{
+    if (entry->files) return list_entry(f, entry, error);
+    ggx_status status = ggx_hub_resolve(&f->hub, f->client, f->name, f->arena, error);
+    if (status == GGX_OK) expect_entry(f, entry);
+    return status;
+}
+
 ggx_status ggx_fetch(const char *name, const ggx_fetch_options *options, ggx_arena *arena, ggx_fetched *out,
                      ggx_error *error)
 {
     char token[GGX_HUB_TOKEN_MAX];
-    fetching f = {.options = options, .name = name, .arena = arena, .out = out};
-    const int hub = !strncmp(name, "hf://", 5);
+    ggx_catalog_entry entry = {0};
     ggx_status status = GGX_OK;
     memset(out, 0, sizeof *out);
+    if (!ggx_hub_is_name(name) && options->catalog) {
+        status = ggx_catalog_find(options->catalog, name, arena, &entry, error);
+        if (status != GGX_OK) return status;
+        if (!entry.files) name = entry.from;
+    }
+    fetching f = {.options = options, .name = name, .arena = arena, .out = out};
+    const int hub = !strncmp(name, "hf://", 5);
     if (hub) status = ggx_hub_parse(name, &f.reference, arena, error);
     if (status != GGX_OK) return status;
     if (ggx_fetch_is_offline()) {
@@ -324,7 +372,7 @@ ggx_status ggx_fetch(const char *name, const ggx_fetch_options *options, ggx_are
     }
     status = ggx_range_open(&f.client, ggx_hub_token(name, token), options->timeout ? options->timeout : TIMEOUT,
                             options->run, error);
-    if (status == GGX_OK) status = ggx_hub_resolve(&f.hub, f.client, name, arena, error);
+    if (status == GGX_OK) status = resolve(&f, &entry, error);
     if (status == GGX_OK) status = fetch_all(&f, error);
     ggx_range_close(f.client);
     return status;

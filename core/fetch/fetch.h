@@ -10,6 +10,7 @@
 typedef struct ggx_fetch_options {
     const char *directory; /* where the files go, or NULL: the cache */
     const char *sha256;    /* of a single file, in hexadecimal, or NULL */
+    const char *catalog;   /* directory of the catalogue, where names without :// are looked up; or NULL */
     int32_t siblings;      /* 1: with a named file the small ones beside it, that tell how to read it */
     uint32_t timeout;      /* seconds; 0: 30 */
     const ggx_run *run;
