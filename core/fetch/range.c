@@ -255,6 +255,16 @@ static int is_expired(ggx_range_client *c)
     return c->code == 403 && redirects && c->refused++ < 2;
 }
 
+/* The same the next time. */
+static int is_final(CURLcode code)
+{
+    static const CURLcode codes[] = {CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE,
+                                     CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, CURLE_TOO_MANY_REDIRECTS};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (codes[i] == code) return 1;
+    return 0;
+}
+
 /* `again` becomes 1 for a failure that may be gone the next time. */
 static ggx_status ask(ggx_range_client *c, const char *url, int *again, ggx_error *error)
 {
@@ -280,7 +290,7 @@ static ggx_status ask(ggx_range_client *c, const char *url, int *again, ggx_erro
     const int good = c->code == 200 || c->code == 206;
     if (c->file && good && c->offset + c->got == c->end) return GGX_OK;
     if (code == CURLE_OK && good && !c->file) return GGX_OK;
-    *again = code != CURLE_OK || good || c->code == 429 || c->code >= 500 || is_expired(c);
+    *again = (code != CURLE_OK && !is_final(code)) || good || c->code == 429 || c->code >= 500 || is_expired(c);
     if (code == CURLE_OK && !good) return fail_code(c, url, error);
     if (code == CURLE_OPERATION_TIMEDOUT)
         return ggx_fail(error, GGX_E_NETWORK, "%.140s: nothing came for %u seconds", url, c->timeout);

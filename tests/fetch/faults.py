@@ -109,8 +109,10 @@ fetch(case.hub.base + "/files/", code=2)
 ELSEWHERE = "http:" + "//host.invalid"
 fetch(ELSEWHERE + "/x.bin", code=2)
 case.run("fetch", "hf://org/model", code=2, HF_ENDPOINT=ELSEWHERE)
-for name in ("hf://org", "hf://org/model/../x", "hf://org/.hidden", "hf://../x", "hf://org/model@../../x", "hf://org/model//x", "hf://org/model@", "file"):
+for name in ("hf://org", "hf://org/model/../x", "hf://org/.hidden", "hf://../x", "hf://org/model@../../x", "hf://org/model//x", "hf://org/model@"):
     fetch(name, code=2)
+
+fetch("file", code=3)
 
 # Names that nobody should have do not reach the disk.
 case.hub.extra = [{"type": "file", "path": p, "size": 1, "oid": "0" * 40}
