@@ -11,7 +11,7 @@ SOURCE = Path(os.environ["GGX_SOURCE"])
 SCHEMA = json.loads((SOURCE / "plugins/recipes/schema/recipe.schema.json").read_text())
 KINDS = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
 KNOWN = {"$schema", "$defs", "$ref", "title", "description", "type", "enum", "oneOf", "properties", "additionalProperties", "propertyNames",
-         "required", "items", "minItems", "minProperties", "minLength", "maxLength", "pattern", "minimum", "maximum", "maxItems"}
+         "required", "items", "minItems", "minProperties", "maxProperties", "minLength", "maxLength", "pattern", "minimum", "maximum", "maxItems"}
 
 
 def is_kind(value, kind):
@@ -39,7 +39,7 @@ def valid(value, schema):
         good &= schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", 1 << 30)
         good &= all(valid(v, schema.get("items", True)) for v in value)
     if isinstance(value, dict):
-        good &= set(schema.get("required", [])) <= set(value) and len(value) >= schema.get("minProperties", 0)
+        good &= set(schema.get("required", [])) <= set(value) and schema.get("minProperties", 0) <= len(value) <= schema.get("maxProperties", 1 << 30)
         good &= all(valid(k, schema.get("propertyNames", True)) for k in value)
         named = schema.get("properties", {})
         good &= all(valid(v, named[k] if k in named else schema.get("additionalProperties", True)) for k, v in value.items())
