@@ -4,6 +4,7 @@ Hub(files) serves {path: bytes} as the repository org/model: its API, and resolv
 (another port) with a signature that is good for one use; and the same files as /files/PATH. `faults` is read at each answer with a file:
   cut N       closes the connection before byte N of the file, once         stall N   goes silent there, once
   gone N      closes there each time                                         rate N    bytes a second
+  hold N      waits once N bytes were sent, until the faults are others
   lost N      closes there once, and then there is no such file any more
   whole       answers ranges with 200 and everything                        early N   answers from N bytes before
   status N    answers N (to a range: 304, 416 …)                             flip N    byte N is another one
@@ -79,6 +80,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     if name == "stall":
                         hub.silence.wait(30)
                     return
+            while hub.sent >= hub.faults.get("hold", 1 << 60):
+                time.sleep(0.002)
             n = min(step, end - begin)
             self.wfile.write(data[begin:begin + n])
             begin += n
