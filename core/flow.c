@@ -134,7 +134,8 @@ ggx_status ggx_flow_execute(ggx_flow *flows, const ggx_conversion *wanted, uint3
     for (; opened < count && status == GGX_OK; opened++) {
         ggx_flow *flow = &flows[opened];
         const ggx_conversion *w = &wanted[opened];
-        ggx_output_request request = {w->output, w->part, w->parts ? w->parts : 1, w->sync_bytes};
+        ggx_output_request request = {
+            w->output, w->part, w->parts ? w->parts : 1, w->sync_bytes, {w->imatrix, w->recipe, NULL, NULL}};
         plans[opened] = &flow->plan;
         flow->quiet_run = *flow->run;
         if (opened) flow->quiet_run.progress = NULL; /* they get on together: one tells */

@@ -56,7 +56,11 @@ static ggx_status take_up(streamed *s, const ggx_streaming *streaming, ggx_error
 static ggx_status run(streamed *s, ggx_streaming *streaming, ggx_error *error)
 {
     ggx_flow *flow = s->flow;
-    const ggx_output_request request = {s->wanted->output, 0, 1, UINT64_MAX}; /* journalled by `mark` */
+    const ggx_output_request request = {s->wanted->output,
+                                        0,
+                                        1,
+                                        UINT64_MAX, /* journalled by `mark` */
+                                        {s->wanted->imatrix, s->wanted->recipe, NULL, NULL}};
     ggx_status status = ggx_output_open(&flow->output, &request, &flow->plan, flow->run, error);
     if (status != GGX_OK) return status;
     status = take_up(s, streaming, error);

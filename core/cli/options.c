@@ -1,6 +1,8 @@
 /* options.c - the table of options, and what reads it. */
 #include "cli/options.h"
+#include <float.h>
 #include <ggx_sdk/error.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,9 +198,11 @@ static int kv_of(ggx_arena *arena, ggx_str type, const char *value, ggx_kv *kv)
     if (!data) return 0;
     kv->data = data;
     if (ggx_str_same(type, GGX_LIT("int")) && ggx_str_int(ggx_str_of(value), &integer)) {
+        const uint64_t size = integer < 0 ? 0u - (uint64_t)integer : (uint64_t)integer;
+        if (size > UINT32_MAX) return 0;
         kv->type = GGX_KV_U32;
-        *(uint32_t *)data = (uint32_t)(integer < 0 ? 0u - (uint64_t)integer : (uint64_t)integer);
-    } else if (ggx_str_same(type, GGX_LIT("float")) && real_of(value, &real)) {
+        *(uint32_t *)data = (uint32_t)size;
+    } else if (ggx_str_same(type, GGX_LIT("float")) && real_of(value, &real) && fabs(real) <= (double)FLT_MAX) {
         kv->type = GGX_KV_F32;
         *(float *)data = (float)real;
     } else if (ggx_str_same(type, GGX_LIT("bool")) && (!strcmp(value, "true") || !strcmp(value, "false"))) {

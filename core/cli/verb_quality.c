@@ -3,11 +3,11 @@
 #include "cli/report.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
+#include "commit/files.h"
 #include "flow.h"
-#include <errno.h>
 #include <ggx_sdk/error.h>
 #include <math.h>
-#include <stdio.h>
+#include <sys/stat.h>
 
 #define TABLE_MEMORY (256u << 20)
 
@@ -101,15 +101,24 @@ static void print_table(const ggx_quality *q, ggx_arena *arena, ggx_text *out)
                     (unsigned long long)q->only_first, (unsigned long long)q->only_second);
 }
 
+/* Does the page's name belong to one of the models? */
+static int is_input(const ggx_arguments *a)
+{
+    struct stat page, model;
+    if (!a->html || stat(a->html, &page) != 0) return 0;
+    for (int i = 0; i < 2; i++)
+        if (stat(a->operands[i], &model) == 0 && model.st_ino == page.st_ino && model.st_dev == page.st_dev) return 1;
+    return 0;
+}
+
 static ggx_status write_page(const ggx_arguments *a, const ggx_quality *q, ggx_error *error)
 {
     ggx_text page = {0};
     ggx_quality_html(q, a->operands[0], a->operands[1], &page);
-    FILE *file = page.failed ? NULL : fopen(a->html, "wb");
-    int good = file && fwrite(page.data, 1, (size_t)page.size, file) == page.size;
-    if (file) good = !fclose(file) && good;
+    ggx_status status = page.failed ? ggx_fail(error, GGX_E_NOMEM, "no memory for the page")
+                                    : ggx_write_file(a->html, (ggx_str){page.data, page.size}, error);
     ggx_text_free(&page);
-    return good ? GGX_OK : ggx_fail(error, GGX_E_IO, "%.180s cannot be written: %s", a->html, strerror(errno));
+    return status;
 }
 
 int ggx_verb_quality(ggx_cli *cli)
@@ -124,6 +133,8 @@ int ggx_verb_quality(ggx_cli *cli)
     const ggx_source *at_fault = NULL;
     ggx_arena_init(&arena, TABLE_MEMORY);
     ggx_status status = ggx_cli_registry(cli, &registry, &error);
+    if (status == GGX_OK && is_input(a))
+        status = ggx_fail(&error, GGX_E_USAGE, "--html %.160s is one of the models; choose another name", a->html);
     for (int i = 0; i < 2 && status == GGX_OK; i++) {
         status = open_model(&models[i], &registry, a->operands[i], cli, &error);
         if (status != GGX_OK) at_fault = models[i].source;

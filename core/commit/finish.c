@@ -76,6 +76,10 @@ static ggx_status open_files(const gathering *g, const char *path, finished *fil
         files[i].partial = files[i].path ? ggx_output_partial(files[i].path, g->header.parts, g->header.digest) : NULL;
         if (!files[i].partial) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
         files[i].fd = open(files[i].partial, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+        if (files[i].fd < 0 && errno == ENOENT)
+            return ggx_fail(error, GGX_E_NOTFOUND,
+                            "%.100s, which the parts were written into, is gone; run the parts again, they begin anew",
+                            files[i].partial);
         if (files[i].fd < 0 || fstat(files[i].fd, &st) != 0)
             return ggx_fail_errno(error, errno, "open", files[i].partial);
         size += (uint64_t)st.st_size;

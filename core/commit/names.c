@@ -46,6 +46,11 @@ static ggx_status refuse_input(const ggx_output *o, const struct stat *st, const
             identity[2] == (uint64_t)st->st_ino)
             return ggx_fail(error, GGX_E_USAGE, "-o %.100s is one of the files being read; choose another name", path);
     }
+    for (size_t i = 0; i < sizeof o->kept / sizeof *o->kept; i++) {
+        struct stat kept;
+        if (o->kept[i] && stat(o->kept[i], &kept) == 0 && kept.st_ino == st->st_ino && kept.st_dev == st->st_dev)
+            return ggx_fail(error, GGX_E_USAGE, "-o %.100s is one of the files being read; choose another name", path);
+    }
     return GGX_OK;
 }
 
@@ -169,6 +174,7 @@ ggx_status ggx_output_rename(const char *partial, const char *path, int fd, int 
     struct stat st;
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
         return ggx_fail(error, GGX_E_USAGE, "%.100s exists and is not a regular file; choose another -o", path);
+    if (stat(path, &st) == 0) (void)fchmod(fd, st.st_mode & 0777); /* who could not read it before cannot now */
     if (fsync(fd) != 0) return ggx_fail_errno(error, errno, "sync", partial);
     if (rename(partial, path) != 0) return ggx_fail_errno(error, errno, "rename", partial);
     if (fsync(directory) != 0 && errno != EINVAL) return ggx_fail_errno(error, errno, "sync the directory of", path);

@@ -70,14 +70,40 @@ static int files_are_there(const ggx_output *o)
     return 1;
 }
 
+static ggx_status void_journal(void *context, int fd, const char *name, ggx_error *error)
+{
+    const ggx_output *o = context;
+    ggx_journal_header found;
+    uint64_t end;
+    if (ggx_journal_read(fd, &found, ggx_journal_ignore, NULL, &end, NULL) != GGX_OK || end == GGX_JOURNAL_HEADER ||
+        memcmp(found.digest, o->plan->digest, sizeof found.digest))
+        return GGX_OK;
+    return unlinkat(o->directory, name, 0) == 0 || errno == ENOENT ? GGX_OK
+                                                                   : ggx_fail_errno(error, errno, "remove", name);
+}
+
+/* Parts whose unfinished file is gone or damaged vouch for bytes that are no longer there: their journals go, and so does what is
+ * left of the file, so that a part still at work on it notices. Whoever has journalled a tile has seen every file whole. */
+static ggx_status void_other_parts(ggx_output *o, ggx_error *error)
+{
+    struct stat st;
+    for (uint32_t i = 0; i < o->file_count; i++)
+        if (lstat(o->files[i].partial, &st) == 0 &&
+            (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != o->files[i].size) && unlink(o->files[i].partial) != 0 &&
+            errno != ENOENT)
+            return ggx_fail_errno(error, errno, "remove", o->files[i].partial);
+    return ggx_output_journals(o->path, o->journal, void_journal, o, error);
+}
+
 /* Takes up the journal when it belongs to this plan and the unfinished file is there; else begins a fresh one. */
 static ggx_status open_journal(ggx_output *o, ggx_error *error)
 {
     uint8_t packed[GGX_JOURNAL_HEADER];
     ggx_journal_header mine = header_of(o), found;
     uint64_t end;
+    const int there = files_are_there(o);
     ggx_status status = ggx_journal_read(o->journal_fd, &found, take_up, o, &end, NULL);
-    if (status == GGX_OK && !memcmp(&found, &mine, sizeof mine) && files_are_there(o))
+    if (status == GGX_OK && !memcmp(&found, &mine, sizeof mine) && there)
         return ftruncate(o->journal_fd, (off_t)end) == 0 ? GGX_OK : ggx_fail_errno(error, errno, "write", o->journal);
     memset(o->done, 0, (size_t)(o->plan->tile_count / 8 + 1));
     o->resumed = 0;
@@ -85,6 +111,10 @@ static ggx_status open_journal(ggx_output *o, ggx_error *error)
     for (uint32_t i = 0; o->parts == 1 && i < o->file_count; i++)
         if (unlink(o->files[i].partial) != 0 && errno != ENOENT)
             return ggx_fail_errno(error, errno, "remove", o->files[i].partial);
+    if (o->parts > 1 && !there) {
+        status = void_other_parts(o, error);
+        if (status != GGX_OK) return status;
+    }
     ggx_journal_pack_header(&mine, packed);
     return ggx_write_all(o->journal_fd, 0, packed, sizeof packed, o->journal, error);
 }
@@ -104,13 +134,53 @@ static ggx_status check_space(const ggx_output *o, ggx_error *error)
                     (unsigned long long)need, (unsigned long long)room);
 }
 
+/* A file that parts share gets its name when it has its size: one of another size is damaged, never just begun. */
+static ggx_status make_shared(const ggx_output *o, const ggx_output_file *file, ggx_error *error)
+{
+    const size_t room = strlen(file->partial) + 32;
+    char *fresh = malloc(room);
+    if (!fresh) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    snprintf(fresh, room, "%s.%u-%ld", file->partial, o->part, (long)getpid());
+    (void)unlink(fresh);
+    int fd = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    ggx_status status = fd < 0 ? ggx_fail_errno(error, errno, "create", fresh) : GGX_OK;
+    if (status == GGX_OK && ftruncate(fd, (off_t)file->size) != 0)
+        status = ggx_fail_errno(error, errno, "write", fresh);
+    if (status == GGX_OK && link(fresh, file->partial) != 0 && errno != EEXIST)
+        status = ggx_fail_errno(error, errno, "create", file->partial);
+    if (fd >= 0) close(fd);
+    (void)unlink(fresh);
+    free(fresh);
+    return status;
+}
+
 static ggx_status open_partials(ggx_output *o, ggx_error *error)
 {
-    for (uint32_t i = 0; i < o->file_count; i++) {
+    const int shared = o->parts > 1;
+    ggx_status status = GGX_OK;
+    for (uint32_t i = 0; i < o->file_count && status == GGX_OK; i++) {
         ggx_output_file *file = &o->files[i];
-        file->fd = open(file->partial, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (shared && access(file->partial, F_OK) != 0) status = make_shared(o, file, error);
+        if (status != GGX_OK) return status;
+        file->fd = open(file->partial, O_RDWR | (shared ? 0 : O_CREAT) | O_CLOEXEC | O_NOFOLLOW, 0666);
         if (file->fd < 0) return ggx_fail_errno(error, errno, "create", file->partial);
-        if (ftruncate(file->fd, (off_t)file->size) != 0) return ggx_fail_errno(error, errno, "write", file->partial);
+        if (!shared && ftruncate(file->fd, (off_t)file->size) != 0)
+            status = ggx_fail_errno(error, errno, "write", file->partial);
+    }
+    return status;
+}
+
+/* The files that are being written are still those under their names, and of their sizes: else somebody else has been at them. */
+static ggx_status check_files(const ggx_output *o, ggx_error *error)
+{
+    struct stat held, named;
+    for (uint32_t i = 0; i < o->file_count; i++) {
+        const ggx_output_file *file = &o->files[i];
+        if (fstat(file->fd, &held) == 0 && lstat(file->partial, &named) == 0 && held.st_ino == named.st_ino &&
+            held.st_dev == named.st_dev && (uint64_t)held.st_size == file->size)
+            continue;
+        return ggx_fail(error, GGX_E_INTEGRITY, "somebody else has removed or changed %.100s; run this again",
+                        file->partial);
     }
     return GGX_OK;
 }
@@ -135,6 +205,7 @@ ggx_status ggx_output_open(ggx_output *o, const ggx_output_request *request, con
     o->part = request->part;
     o->parts = request->parts;
     o->sync_bytes = request->sync_bytes;
+    memcpy(o->kept, request->kept, sizeof o->kept);
     o->first_tile = plan->tile_count / o->parts * o->part + plan->tile_count % o->parts * o->part / o->parts;
     o->end_tile = plan->tile_count / o->parts * (o->part + 1) + plan->tile_count % o->parts * (o->part + 1) / o->parts;
     pthread_mutex_init(&o->lock, NULL);
@@ -218,6 +289,7 @@ static ggx_status flush(ggx_output *o, ggx_error *error)
     pthread_mutex_unlock(&o->lock);
     if (count && !tiles) status = ggx_fail(error, GGX_E_NOMEM, "out of memory");
     if (tiles) status = sync_files(o, error);
+    if (tiles && status == GGX_OK) status = check_files(o, error);
     if (tiles && status == GGX_OK) status = ggx_journal_append(o->journal_fd, &header, tiles, count, error);
     if (tiles && status == GGX_OK && fdatasync(o->journal_fd) != 0)
         status = ggx_fail_errno(error, errno, "sync", o->journal);
@@ -278,7 +350,9 @@ ggx_status ggx_output_commit(ggx_output *o, ggx_error *error)
 {
     ggx_status status = ggx_plan_source_check(o->plan, error);
     if (status == GGX_OK && o->parts == 1) { /* no journal needed any more: one sync, then the name */
-        status = sync_files(o, error);       /* so that little can go wrong between the first name and the last */
+        status = check_files(o, error);
+        if (status == GGX_OK)
+            status = sync_files(o, error); /* so that little can go wrong between the first name and the last */
         for (uint32_t i = o->file_count; i-- > 0 && status == GGX_OK;)
             status = ggx_output_rename(o->files[i].partial, o->files[i].path, o->files[i].fd, o->directory, error);
         if (status == GGX_OK) {
