@@ -37,7 +37,8 @@ static inline ggx_status ggx_out_tensor_ggml_code(const ggx_out_tensor *t, const
         t->type_code == GGX_NO_CODE ? ggx_ggml_type_by_name(t->type.name) : ggx_ggml_type_by_code(t->type_code);
     if (t->type_code < 0 && !known)
         return ggx_fail(error, GGX_E_UNSUPPORTED,
-                        "tensor '%.*s' has type %.15s, for which %s has no number; choose another with --type",
+                        "tensor '%.*s' has type %.15s, for which %s has no number; choose another type where it is a "
+                        "weight, leave it out with a recipe, or write another format",
                         GGX_STR_ARGS(t->name), t->type.name, format);
     if (known && (known->block_elems != t->type.block_elems || known->block_bytes != t->type.block_bytes))
         return ggx_fail(error, GGX_E_UNSUPPORTED,
