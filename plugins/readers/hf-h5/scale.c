@@ -33,7 +33,7 @@ static uint64_t take(const uint8_t *in, uint64_t at, uint32_t bits)
     uint64_t v = 0;
     while (bits) {
         uint32_t left = 8 - (uint32_t)(at & 7), n = bits < left ? bits : left;
-        v = v << n | (uint64_t)(in[at >> 3] >> (left - n) & ((1u << n) - 1));
+        v = v << n | ((uint64_t)in[at >> 3] >> (left - n) & ((1u << n) - 1));
         at += n;
         bits -= n;
     }
