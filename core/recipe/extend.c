@@ -99,6 +99,55 @@ static ggx_status extend_packed(ggx_arena *arena, struct ggx_recipe *recipe, con
     return GGX_OK;
 }
 
+static uint32_t field_place(const ggx_profile *profile, ggx_str key)
+{
+    uint32_t at = 0;
+    while (at < profile->field_count && !ggx_str_same(profile->fields[at].key, key)) at++;
+    return at;
+}
+
+/* One run of "sequence": its fields behind one another, from the foremost place of any of them. `space` has room for all fields. */
+static ggx_status arrange_run(ggx_profile *profile, const ggx_json *run, ggx_field *space, ggx_error *error)
+{
+    uint32_t start = profile->field_count, count = 0;
+    for (const ggx_json *name = run->first; name; name = name->next) {
+        uint32_t at = field_place(profile, name->text);
+        ggx_origin origin = profile->origin;
+        origin.json = name;
+        if (at == profile->field_count)
+            return ggx_origin_fail(&origin, GGX_WHOLE, error, GGX_E_USAGE, "the header has no field '%.*s'",
+                                   (int)(name->text.size < 80 ? name->text.size : 80), name->text.data);
+        if (at < start) start = at;
+    }
+    for (uint32_t i = 0; i < start; i++) space[count++] = profile->fields[i];
+    for (const ggx_json *name = run->first; name; name = name->next) {
+        uint32_t at = field_place(profile, name->text);
+        if (at == profile->field_count) { /* moved already */
+            ggx_origin origin = profile->origin;
+            origin.json = name;
+            return ggx_origin_fail(&origin, GGX_WHOLE, error, GGX_E_USAGE, "'%.*s' is in this run already",
+                                   (int)(name->text.size < 80 ? name->text.size : 80), name->text.data);
+        }
+        space[count++] = profile->fields[at];
+        profile->fields[at].key = (ggx_str){"", 0};
+    }
+    for (uint32_t i = start; i < profile->field_count; i++)
+        if (profile->fields[i].key.size) space[count++] = profile->fields[i];
+    memcpy(profile->fields, space, count * sizeof *space);
+    return GGX_OK;
+}
+
+static ggx_status arrange_fields(ggx_arena *arena, ggx_profile *profile, ggx_error *error)
+{
+    if (!profile->sequence || !profile->field_count) return GGX_OK;
+    ggx_field *space = ggx_arena_array(arena, profile->field_count, sizeof *space);
+    if (!space) return no_memory(error);
+    ggx_status status = GGX_OK;
+    for (const ggx_json *run = profile->sequence->first; run && status == GGX_OK; run = run->next)
+        status = arrange_run(profile, run, space, error);
+    return status;
+}
+
 static ggx_status extend_fields(ggx_arena *arena, ggx_profile *profile, const ggx_profile *base, ggx_error *error)
 {
     ggx_field *all = ggx_arena_array(arena, (uint64_t)profile->field_count + base->field_count, sizeof *all);
@@ -121,7 +170,7 @@ static ggx_status extend_fields(ggx_arena *arena, ggx_profile *profile, const gg
     if (!profile->matrices) profile->matrices = base->matrices;
     if (!profile->type) profile->type = base->type;
     if (!profile->label) profile->label = base->label;
-    return GGX_OK;
+    return arrange_fields(arena, profile, error);
 }
 
 static ggx_status extend_profiles(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,

@@ -385,13 +385,46 @@ CALL(json)
     return status == GGX_OK ? walk_json(eval, node, json, args[1].text, out) : status;
 }
 
+/* A map with the members of both; where both have a key, the second's value. Null counts as an empty map. */
+CALL(overlay)
+{
+    UNUSED_CALL;
+    for (uint32_t i = 0; i < 2; i++)
+        if (args[i].kind != GGX_VALUE_MAP && args[i].kind != GGX_VALUE_NULL)
+            return GGX_NODE_FAIL(eval, node, "overlay() needs maps, not %s", ggx_value_kind(&args[i]));
+    *out = args[1].kind == GGX_VALUE_NULL ? args[0] : args[1];
+    if (args[0].kind == GGX_VALUE_NULL || args[1].kind == GGX_VALUE_NULL) return GGX_OK;
+    const ggx_json *below = args[0].at.map, *above = args[1].at.map;
+    ggx_status status = ggx_eval_work(eval, node, (1 + (uint64_t)below->count) * (1 + (uint64_t)above->count) / 16);
+    ggx_json *both = NULL;
+    if (status == GGX_OK) both = ggx_arena_array(&eval->arena, 1 + (uint64_t)below->count + above->count, sizeof *both);
+    if (status == GGX_OK && !both) status = GGX_NODE_FAIL(eval, node, "no memory for the map");
+    if (status != GGX_OK) return status;
+    *both = (ggx_json){.kind = GGX_JSON_OBJECT, .line = above->line, .column = above->column};
+    ggx_json *member = both;
+    for (uint32_t i = 0; i < 2; i++)
+        for (const ggx_json *at = i ? above->first : below->first; at; at = at->next) {
+            const ggx_json *instead = i ? NULL : ggx_json_get_str(above, at->key);
+            if (i && ggx_json_get_str(below, at->key)) continue;
+            ggx_json *link = member++;
+            *member = instead ? *instead : *at;
+            member->next = NULL;
+            if (link == both)
+                both->first = member;
+            else
+                link->next = member;
+            both->count++;
+        }
+    *out = (ggx_value){.kind = GGX_VALUE_MAP, .at.map = both};
+    return GGX_OK;
+}
+
 /* --- names ---------------------------------------------------------------------------------------------------------------- */
 
 const ggx_function ggx_lookup_functions[] = {
-    {"config", 1, 1, call_config}, {"dtype", 1, 1, call_dtype},
-    {"has", 1, 1, call_has},       {"json", 2, 2, call_json},
-    {"kv", 1, 1, call_kv},         {"peek", 2, 2, call_peek},
-    {"shape", 1, 1, call_shape},   {"tensors", 1, 1, call_tensors},
+    {"config", 1, 1, call_config}, {"dtype", 1, 1, call_dtype}, {"has", 1, 1, call_has},
+    {"json", 2, 2, call_json},     {"kv", 1, 1, call_kv},       {"overlay", 2, 2, call_overlay},
+    {"peek", 2, 2, call_peek},     {"shape", 1, 1, call_shape}, {"tensors", 1, 1, call_tensors},
     {"tied", 2, 2, call_tied},     {NULL, 0, 0, NULL},
 };
 

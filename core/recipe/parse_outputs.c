@@ -62,6 +62,19 @@ ggx_status ggx_parse_header(const ggx_recipe_parser *parser, const ggx_json *jso
     return status;
 }
 
+static ggx_status parse_sequence(const ggx_recipe_parser *parser, const ggx_json *json, ggx_profile *profile)
+{
+    if (!json) return GGX_OK;
+    ggx_status status = ggx_parser_kind(parser, json, GGX_JSON_ARRAY, "'sequence'");
+    for (const ggx_json *run = status == GGX_OK ? json->first : NULL; run && status == GGX_OK; run = run->next) {
+        status = ggx_parser_kind(parser, run, GGX_JSON_ARRAY, "an entry of 'sequence'");
+        for (const ggx_json *at = status == GGX_OK ? run->first : NULL; at && status == GGX_OK; at = at->next)
+            status = ggx_parser_kind(parser, at, GGX_JSON_STRING, "a field's name in 'sequence'");
+    }
+    profile->sequence = json;
+    return status;
+}
+
 static ggx_status parse_profile(const ggx_recipe_parser *parser, const ggx_json *json, ggx_profile *profile)
 {
     ggx_status status = ggx_parser_words(parser, json, ggx_profile_words, "an output");
@@ -78,6 +91,7 @@ static ggx_status parse_profile(const ggx_recipe_parser *parser, const ggx_json 
     }
     profile->has_layout = layout != NULL;
     status = ggx_parse_steps(parser, layout, &profile->layout);
+    if (status == GGX_OK) status = parse_sequence(parser, ggx_json_get(json, "sequence"), profile);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "via"), &profile->via);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "vectors"), &profile->vectors);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "matrices"), &profile->matrices);
