@@ -74,8 +74,10 @@ static int hash_tensors(hashing *h, ggx_registry *registry, const char *path)
 static ggx_status check(hashing *h)
 {
     const ggx_arguments *a = &h->cli->arguments;
+    if (a->tensors) h->kind = GGX_HASH_XXH128; /* which tensor it is, not who made it */
     if (a->algorithm && !ggx_hash_kind_of(a->algorithm, &h->kind))
-        return ggx_fail(&h->error, GGX_E_USAGE, "--algorithm %.40s: there are sha256, blake2b, sha1, crc32c and git",
+        return ggx_fail(&h->error, GGX_E_USAGE,
+                        "--algorithm %.40s: there are sha256, blake2b, sha1, git, crc32c, xxh3 and xxh128",
                         a->algorithm);
     if (!a->tensors && (a->reader || a->setting_count))
         return ggx_fail(&h->error, GGX_E_USAGE, "--reader and -O are for --tensors: files are hashed as they are");

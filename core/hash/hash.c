@@ -9,6 +9,8 @@
 #include <openssl/sha.h>
 #include <sodium.h>
 #include <stdio.h>
+#define XXH_INLINE_ALL /* its header is all of it */
+#include <xxhash.h>
 
 #define ONE_UPDATE (1u << 30)
 #define STATE_MAGIC "GGXSHA2\1"
@@ -16,11 +18,13 @@
 static const struct {
     const char *name;
     uint32_t size;
-} kinds[GGX_HASH_KINDS] = {{"sha256", 32}, {"blake2b", 64}, {"sha1", 20}, {"crc32c", 4}, {"git", 20}};
+} kinds[GGX_HASH_KINDS] = {{"sha256", 32}, {"blake2b", 64}, {"sha1", 20},  {"crc32c", 4},
+                           {"git", 20},    {"xxh3", 8},     {"xxh128", 16}};
 
 _Static_assert(sizeof(SHA256_CTX) <= sizeof(((ggx_hash *)0)->state), "room for SHA-256");
 _Static_assert(sizeof(SHA_CTX) <= sizeof(((ggx_hash *)0)->state), "room for SHA-1");
 _Static_assert(sizeof(crypto_generichash_state) <= sizeof(((ggx_hash *)0)->state), "room for BLAKE2b");
+_Static_assert(sizeof(XXH3_state_t) <= sizeof(((ggx_hash *)0)->state), "room for XXH3");
 
 /* The state is the library's record, stored as bytes that are aligned for it. */
 static SHA256_CTX *sha256_of(ggx_hash *hash)
@@ -36,6 +40,11 @@ static SHA_CTX *sha1_of(ggx_hash *hash)
 static crypto_generichash_state *blake_of(ggx_hash *hash)
 {
     return (crypto_generichash_state *)(void *)hash->state;
+}
+
+static XXH3_state_t *xxh3_of(ggx_hash *hash)
+{
+    return (XXH3_state_t *)(void *)hash->state;
 }
 
 const char *ggx_hash_name(uint32_t kind)
@@ -62,6 +71,8 @@ void ggx_hash_begin(ggx_hash *hash, uint32_t kind, uint64_t size)
     if (kind == GGX_HASH_SHA256) SHA256_Init(sha256_of(hash));
     if (kind == GGX_HASH_SHA1 || kind == GGX_HASH_GIT) SHA1_Init(sha1_of(hash));
     if (kind == GGX_HASH_BLAKE2B) crypto_generichash_init(blake_of(hash), NULL, 0, 64);
+    if (kind == GGX_HASH_XXH3) XXH3_64bits_reset(xxh3_of(hash));
+    if (kind == GGX_HASH_XXH128) XXH3_128bits_reset(xxh3_of(hash));
     if (kind != GGX_HASH_GIT) return;
     char head[32];
     int n = snprintf(head, sizeof head, "blob %llu", (unsigned long long)size);
@@ -79,6 +90,8 @@ void ggx_hash_update(ggx_hash *hash, const void *data, uint64_t size)
         case GGX_HASH_GIT:
         case GGX_HASH_SHA1: SHA1_Update(sha1_of(hash), from, n); break;
         case GGX_HASH_BLAKE2B: crypto_generichash_update(blake_of(hash), from, n); break;
+        case GGX_HASH_XXH3: XXH3_64bits_update(xxh3_of(hash), from, n); break;
+        case GGX_HASH_XXH128: XXH3_128bits_update(xxh3_of(hash), from, n); break;
         default: hash->crc = ggx_crc32c(hash->crc, from, n); break;
         }
         from += n;
@@ -93,6 +106,12 @@ uint32_t ggx_hash_end(ggx_hash *hash, uint8_t out[GGX_HASH_MAX])
     case GGX_HASH_GIT:
     case GGX_HASH_SHA1: SHA1_Final(out, sha1_of(hash)); break;
     case GGX_HASH_BLAKE2B: crypto_generichash_final(blake_of(hash), out, 64); break;
+    case GGX_HASH_XXH3:
+        XXH64_canonicalFromHash((XXH64_canonical_t *)(void *)out, XXH3_64bits_digest(xxh3_of(hash)));
+        break;
+    case GGX_HASH_XXH128:
+        XXH128_canonicalFromHash((XXH128_canonical_t *)(void *)out, XXH3_128bits_digest(xxh3_of(hash)));
+        break;
     default:
         for (int i = 0; i < 4; i++) out[i] = (uint8_t)(hash->crc >> (24 - 8 * i)); /* as it is written */
     }

@@ -13,7 +13,9 @@
 #define GGX_HASH_SHA1 2u    /* only because git names files by it: it no longer withstands an enemy */
 #define GGX_HASH_CRC32C 3u  /* against accidents only */
 #define GGX_HASH_GIT 4u     /* SHA-1 behind git's header: the name of a file in git */
-#define GGX_HASH_KINDS 5u
+#define GGX_HASH_XXH3 5u    /* 64 bits; as fast as memory, and against accidents only, like the next */
+#define GGX_HASH_XXH128 6u  /* its form of 128 bits: tells tensors apart, however many there are */
+#define GGX_HASH_KINDS 7u
 
 #define GGX_HASH_MAX 64          /* bytes of the longest digest */
 #define GGX_HASH_TEXT 130        /* bytes of its text with a NUL */
@@ -23,7 +25,7 @@ typedef struct ggx_hash {
     uint32_t kind;
     uint32_t crc;
     uint64_t size; /* bytes so far */
-    _Alignas(64) uint8_t state[384];
+    _Alignas(64) uint8_t state[576];
 } ggx_hash;
 
 const char *ggx_hash_name(uint32_t kind);               /* "sha256" … */

@@ -26,12 +26,19 @@ def crc32c(data):
     return f"{c ^ 0xFFFFFFFF:08x}"
 
 
+def xxhsum(length):
+    """What the program xxhsum says."""
+    return lambda d: subprocess.run(["xxhsum", f"-H{length}"], input=d, capture_output=True, check=True).stdout.decode().split(" = ")[-1].split()[0].removeprefix("XXH3_")
+
+
 ORACLES = {
     "sha256": lambda d: hashlib.sha256(d).hexdigest(),
     "blake2b": lambda d: hashlib.blake2b(d).hexdigest(),
     "sha1": lambda d: hashlib.sha1(d).hexdigest(),
     "git": lambda d: hashlib.sha1(b"blob %d\0" % len(d) + d).hexdigest(),
     "crc32c": crc32c,
+    "xxh3": xxhsum(3),
+    "xxh128": xxhsum(2),
 }
 
 
@@ -49,6 +56,9 @@ def files(folder):
         flow.check(flow.run("hash", "--algorithm", algorithm, *chosen) == wanted, f"{algorithm}: not what the oracle says")
     listed = flow.run("hash", folder)
     flow.check(sorted(listed.splitlines()) == sorted(flow.run("hash", *names).splitlines()), "a directory is its files")
+    for path in (p for p, size in names.items() if size > 1 << 20):  # alone, so that another thread reads ahead
+        for threads in (1, 2, 5):
+            flow.check(flow.run("hash", "--threads", threads, path).split()[0] == ORACLES["sha256"](open(path, "rb").read()), "read ahead")
     with open(os.path.join(folder, "sums"), "w") as f:
         f.write(flow.run("hash", *names))
     subprocess.run(["sha256sum", "--check", "--quiet", "--strict", os.path.join(folder, "sums")], check=True)
@@ -68,16 +78,17 @@ def raw_tensors(path):
 def tensors(folder):
     model, copy = os.path.join(folder, "m.safetensors"), os.path.join(folder, "m.gguf")
     flow.write_safetensors(model, [t for t in flow.TENSORS if t[0] != "scalar"])
-    wanted = {name: hashlib.sha256(data).hexdigest() for name, data in raw_tensors(model)}
     flow.run(model, "-o", copy, "--recipe", "none")
     for path in (model, copy):
         for threads in (1, 3):
-            got = json.loads(flow.run("hash", "--tensors", "--json", "--threads", threads, path))
-            flow.check({t["tensor"]: t["sha256"] for t in got} == wanted, f"{path}, {threads} threads: other digests")
+            for algorithm, words in (("sha256", ["--algorithm", "sha256"]), ("xxh3", ["--algorithm", "xxh3"]), ("xxh128", [])):
+                got = json.loads(flow.run("hash", "--tensors", "--json", "--threads", threads, *words, path))
+                wanted = {name: ORACLES[algorithm](data) for name, data in raw_tensors(model)}
+                flow.check({t["tensor"]: t[algorithm] for t in got} == wanted, f"{path}, {threads} threads: other digests")
     flow.check(flow.run("hash", copy) != flow.run("hash", model), "the files themselves differ")
     quantized = os.path.join(folder, "q.gguf")
     flow.run(model, "-o", quantized, "--recipe", "none", "--type", "q8_0")
-    got = {t["tensor"]: t for t in json.loads(flow.run("hash", "--tensors", "--json", quantized))}
+    got = {t["tensor"]: t for t in json.loads(flow.run("hash", "--tensors", "--json", "--algorithm", "sha256", quantized))}
     flow.check(got["plain"]["type"] == "q8_0" and got["plain"]["bytes"] == 4096 * 1024 // 32 * 34, "blocks are hashed as stored")
     listing = json.loads(flow.run("inspect", "--json", quantized))
     place = next(t for t in listing["tensors"] if t["name"] == "plain")

@@ -22,6 +22,9 @@ static const struct {
      "ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d1"
      "7d87c5392aab792dc252d5de4533cc9518d38aa8dbf1925ab92386edd4009923"},
     {GGX_HASH_CRC32C, "123456789", "e3069283"},
+    {GGX_HASH_XXH3, "", "2d06800538d394c2"}, /* xxhsum's */
+    {GGX_HASH_XXH3, "abc", "78af5f94892f3950"},
+    {GGX_HASH_XXH128, "abc", "06b05ab6733a618578af5f94892f3950"},
 };
 
 static void digest_text(uint32_t kind, const void *data, uint64_t size, uint64_t step, char out[GGX_HASH_TEXT])
