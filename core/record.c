@@ -5,8 +5,10 @@
 #include "commit/names.h"
 #include "hash/files.h"
 #include "source/open.h"
+#include <errno.h>
 #include <ggx_sdk/error.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define RECORD_MEMORY (256ull << 20)
@@ -93,6 +95,26 @@ static ggx_status compare_with(ggx_record *r, ggx_error *error)
     return status;
 }
 
+/* A conversion of an hour must not end at a folder that is not there. */
+static ggx_status check_folder(const char *path, ggx_error *error)
+{
+    char *directory = ggx_output_directory(path);
+    struct stat st;
+    ggx_status status = GGX_OK;
+    if (!directory)
+        status = ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    else if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        status = ggx_fail(error, GGX_E_USAGE, "--manifest %.150s is a folder; name a file", path);
+    else if (stat(directory, &st) != 0)
+        status = ggx_fail_errno(error, errno, "write the manifest into", directory);
+    else if (!S_ISDIR(st.st_mode))
+        status = ggx_fail(error, GGX_E_USAGE, "--manifest %.150s: %.60s is no folder", path, directory);
+    else if (access(directory, W_OK | X_OK) != 0)
+        status = ggx_fail_errno(error, errno, "write the manifest into", directory);
+    free(directory);
+    return status;
+}
+
 /* The manifest takes no other file's place. */
 static ggx_status check_path(const ggx_record *r, ggx_error *error)
 {
@@ -113,6 +135,7 @@ ggx_status ggx_record_open(ggx_record *r, const char *path, const ggx_flow *flow
     r->wanted = wanted;
     ggx_arena_init(&r->arena, RECORD_MEMORY);
     ggx_status status = check_path(r, error);
+    if (status == GGX_OK) status = check_folder(path, error);
     if (status == GGX_OK) status = hash_inputs(r, flow, error);
     if (status == GGX_OK && access(path, F_OK) == 0) status = compare_with(r, error);
     return status;

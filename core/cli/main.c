@@ -1,6 +1,7 @@
 /* The ggx program: finds the verb, reads its arguments, runs it. */
 #include "cli/report.h"
 #include "cli/verbs.h"
+#include "source/remote.h"
 #include <ggx_sdk/error.h>
 #include <signal.h>
 #include <stdio.h>
@@ -55,6 +56,30 @@ static void set_signals(void)
     sigaction(SIGXFSZ, &ignore, NULL);
 }
 
+/* What stands in for the refused plugin, by its id, or NULL. */
+static const char *stand_in(const ggx_registry *registry, const ggx_plugin_entry *refused)
+{
+    for (uint32_t i = 0; i < registry->count; i++) {
+        const ggx_plugin_entry *e = &registry->entries[i];
+        if (e->state == GGX_STATE_REFUSED || e->state == GGX_STATE_SHADOWED) continue;
+        if (!strcmp(e->id, refused->id)) return e->path;
+    }
+    return NULL;
+}
+
+/* Plugins that were named by hand and are not used: a line each. */
+static void warn_of_refused(const ggx_cli *cli, ggx_registry *registry)
+{
+    for (uint32_t i = 0; i < registry->count && cli->run.log; i++) {
+        const ggx_plugin_entry *e = &registry->entries[i];
+        if (e->state != GGX_STATE_REFUSED || strcmp(e->origin, "option") != 0) continue;
+        const char *other = stand_in(registry, e);
+        ggx_str line = ggx_arena_format(&registry->arena, "--plugin-path: %.400s; %s%.200s", e->why,
+                                        other ? "used in its place: " : "nothing takes its place", other ? other : "");
+        if (line.data) cli->run.log(cli->run.context, GGX_LOG_WARNING, line.data);
+    }
+}
+
 ggx_status ggx_cli_registry(const ggx_cli *cli, ggx_registry *registry, ggx_error *error)
 {
     const ggx_registry_config config = {.plugin_path = cli->arguments.plugin_path,
@@ -62,6 +87,7 @@ ggx_status ggx_cli_registry(const ggx_cli *cli, ggx_registry *registry, ggx_erro
                                         .cpu_mask = cli->arguments.cpu_mask,
                                         .run = &cli->run};
     ggx_status status = ggx_registry_open(registry, &config, error);
+    if (status == GGX_OK) warn_of_refused(cli, registry);
     for (uint32_t i = 0; status == GGX_OK && i < registry->directory_count; i++) {
         const ggx_plugin_directory *d =
             &registry->directories[i]; /* what was named by hand should not fail in silence */
@@ -149,7 +175,29 @@ static ggx_status check_operands(const verb *v, const ggx_arguments *arguments, 
                     arguments->operands[v->most], v->name);
 }
 
-static int run_verb(const verb *v, ggx_cli *cli)
+/* A word that is neither a verb nor anything that can be opened may be a slip in either. */
+static ggx_status check_model(const ggx_arguments *a, ggx_error *error)
+{
+    const char *word = a->operands[0], *nearest = NULL;
+    ggx_source *source = NULL;
+    ggx_error cause;
+    if (ggx_source_is_remote_name(word)) return GGX_OK;
+    ggx_status status = ggx_source_open(word, &source, &cause);
+    ggx_source_close(source);
+    if (status != GGX_E_NOTFOUND) return GGX_OK; /* convert says what is wrong with it */
+    if (strpbrk(word, "/.")) {
+        *error = cause;
+        return status;
+    }
+    for (size_t i = 0; i < VERBS && !nearest; i++)
+        if (ggx_edit_distance(word, verbs[i].name) <= 2) nearest = verbs[i].name;
+    return ggx_fail(error, status,
+                    "%.100s is neither a verb nor a file, a directory or a name of the catalogue; %s%s%s", word,
+                    nearest ? "did you mean " : "ggx help lists the verbs, ggx cache ls what was fetched",
+                    nearest ? nearest : "", nearest ? "?" : "");
+}
+
+static int run_verb(const verb *v, ggx_cli *cli, int named)
 {
     ggx_text out = {0};
     if (cli->arguments.help && v->bit != GGX_VERB_HELP) {
@@ -163,6 +211,7 @@ static int run_verb(const verb *v, ggx_cli *cli)
                             GGX_VERB_INSPECT | GGX_VERB_FIT;
     ggx_status status = ggx_cli_endpoint(cli, &error);
     if (status == GGX_OK && (v->bit & models)) status = ggx_cli_fetch_operands(cli, v->bit, &error);
+    if (status == GGX_OK && !named && v == &verbs[0]) status = check_model(&cli->arguments, &error);
     int code = status == GGX_OK ? v->run(cli) : ggx_report_error(&error, NULL);
     ggx_progress_close(&cli->progress);
     return code;
@@ -180,7 +229,7 @@ int main(int argc, char **argv)
     set_signals();
     ggx_status status = ggx_arguments_parse(&cli.arguments, v->bit, count, words, &error);
     if (status == GGX_OK) status = check_operands(v, &cli.arguments, &error);
-    int code = status == GGX_OK ? run_verb(v, &cli) : ggx_report_error(&error, NULL);
+    int code = status == GGX_OK ? run_verb(v, &cli, at >= 0) : ggx_report_error(&error, NULL);
     ggx_arguments_free(&cli.arguments);
     return code;
 }

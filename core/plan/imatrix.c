@@ -105,10 +105,25 @@ static ggx_status read_all(ggx_imatrix *m, const ggx_checkpoint *c, ggx_error *e
         if (ggx_str_ends(c->tensors[i].name, sums_end)) status = read_entry(m, c, i, error);
     if (status != GGX_OK) return status;
     if (!m->entry_count)
-        return ggx_fail(error, GGX_E_MALFORMED, "'%.150s' is no importance matrix: it has no tensor NAME%s", m->path,
-                        sums_end.data);
+        return ggx_fail(error, GGX_E_MALFORMED, "this is no importance matrix: it has no tensor NAME%s", sums_end.data);
     qsort(m->entries, (size_t)m->entry_count, sizeof *m->entries, by_name);
     return GGX_OK;
+}
+
+/* Whoever reads the error has the model's files in mind, and the member's number would be taken for one of those. */
+static ggx_status name_file(const char *path, ggx_status status, ggx_error *error)
+{
+    const size_t size = strlen(path), shown = size < 90 ? size : 90;
+    if (!error || status == GGX_OK) return status;
+    const ggx_error cause = *error;
+    if (strstr(cause.text, path + (size - shown))) {
+        error->member = GGX_NO_MEMBER;
+        return status;
+    }
+    if (cause.offset != GGX_NO_OFFSET && cause.offset)
+        return ggx_fail(error, status, "importance matrix %s: %.110s (at byte %llu)", path + (size - shown), cause.text,
+                        (unsigned long long)cause.offset);
+    return ggx_fail(error, status, "importance matrix %s: %s", path + (size - shown), cause.text);
 }
 
 ggx_status ggx_imatrix_open(ggx_imatrix *imatrix, ggx_registry *registry, const char *path, const ggx_run *run,
@@ -120,14 +135,14 @@ ggx_status ggx_imatrix_open(ggx_imatrix *imatrix, ggx_registry *registry, const 
     ggx_arena_init(&imatrix->arena, MEMORY);
     imatrix->path = path;
     ggx_status status = ggx_source_open(path, &source, error);
-    if (status != GGX_OK) return status;
+    if (status != GGX_OK) return name_file(path, status, error);
     status = ggx_checkpoint_open(&checkpoint, registry, source, NULL, NULL, 0, run, error);
     if (status == GGX_OK) {
         status = read_all(imatrix, &checkpoint, error);
         ggx_checkpoint_close(&checkpoint);
     }
     ggx_source_close(source);
-    return status;
+    return name_file(path, status, error);
 }
 
 void ggx_imatrix_close(ggx_imatrix *imatrix)

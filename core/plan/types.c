@@ -152,18 +152,20 @@ static ggx_status choose_imatrix(choice *c, const ggx_quant *quant)
     uint64_t wanted = row_length(&to->view);
     for (uint32_t a = 0; a + 2 < to->view.rank; a++) wanted *= to->view.shape[a];
     if (!entry && wants_imatrix(c, quant))
-        return ggx_fail(c->error, GGX_E_USAGE, "tensor '%.*s' would be %s, which needs an importance matrix, and %s",
-                        GGX_STR_ARGS(to->name), quant->type.name,
-                        imatrix ? "the one given has none for it; choose another type with --tensor-type"
-                                : "none was given; give one with --imatrix, or choose another --type");
+        return ggx_fail(c->error, GGX_E_USAGE,
+                        "tensor '%.*s' would be %s, which needs an importance matrix, and %.80s%s",
+                        GGX_STR_ARGS(to->name), quant->type.name, imatrix ? imatrix->path : "none was given",
+                        imatrix ? " has none for it; choose another type with --tensor-type"
+                                : "; give one with --imatrix, or choose another --type");
     if (entry && entry->count == wanted) {
         if (quant->imatrix != GGX_IMATRIX_NONE) to->imatrix = entry->values;
         return GGX_OK;
     }
     if (!entry || (c->mixed && c->mixed->imatrix_free && !wants_imatrix(c, quant))) return GGX_OK;
-    return ggx_fail(c->error, GGX_E_MALFORMED,
-                    "the importance matrix has %llu weights for tensor '%.*s', which needs %llu; is it of this model?",
-                    (unsigned long long)entry->count, GGX_STR_ARGS(to->name), (unsigned long long)wanted);
+    return ggx_fail(
+        c->error, GGX_E_MALFORMED,
+        "importance matrix %.80s has %llu weights for tensor '%.*s', which needs %llu; is it of this model?",
+        imatrix->path, (unsigned long long)entry->count, GGX_STR_ARGS(to->name), (unsigned long long)wanted);
 }
 
 static ggx_status choose_encoder(choice *c, const ggx_quant *quant)
