@@ -9,47 +9,13 @@ import subprocess
 import sys
 import tempfile
 
+import llama as llama_cpp
 import oracle
+from llama import QUANTIZE_TYPES as TYPES, Imatrix, Pattern
 
-TYPES = {"f32": 0, "f16": 1, "bf16": 32, "q4_0": 2, "q4_1": 3, "q8_0": 7, "q5_0": 8, "q5_1": 9, "q2_k": 10, "q3_k_s": 11,
-         "q3_k_m": 12, "q3_k_l": 13, "q4_k_s": 14, "q4_k_m": 15, "q5_k_s": 16, "q5_k_m": 17, "q6_k": 18, "iq2_xxs": 19, "iq2_xs": 20,
-         "q2_k_s": 21, "iq3_xs": 22, "iq3_xxs": 23, "iq1_s": 24, "iq4_nl": 25, "iq3_s": 26, "iq3_m": 27, "iq2_s": 28, "iq2_m": 29,
-         "iq4_xs": 30, "iq1_m": 31, "tq1_0": 36, "tq2_0": 37, "mxfp4_moe": 38, "q1_0": 40, "q2_0": 41}
 NEED = {"iq2_xxs", "iq2_xs", "q2_k_s", "iq3_xs", "iq3_xxs", "iq1_s", "iq2_s", "iq2_m", "iq1_m"}
 Q8_0, Q3_K, Q4_K, Q6_K = 8, 11, 12, 14
 COLS = 256
-
-
-class Imatrix(ctypes.Structure):
-    _fields_ = [("name", ctypes.c_char_p), ("data", ctypes.POINTER(ctypes.c_float)), ("size", ctypes.c_size_t)]
-
-
-class Pattern(ctypes.Structure):
-    _fields_ = [("pattern", ctypes.c_char_p), ("type", ctypes.c_int)]
-
-
-class Params(ctypes.Structure):
-    _fields_ = ([(n, ctypes.c_int32) for n in ("nthread", "ftype", "output_tensor_type", "token_embedding_type")] +
-                [(n, ctypes.c_bool) for n in ("allow_requantize", "quantize_output_tensor", "only_copy", "pure", "keep_split", "dry_run")] +
-                [("imatrix", ctypes.POINTER(Imatrix)), ("kv_overrides", ctypes.c_void_p), ("tt_overrides", ctypes.POINTER(Pattern)),
-                 ("prune_layers", ctypes.c_void_p), ("max_buf_size", ctypes.c_size_t)])
-
-
-def library():
-    folder = os.path.join(os.environ.get("GGX_ORACLES", ""), "npm/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64")
-    path = os.path.join(folder, "libllama.v0.5.0.so")
-    if not os.path.exists(path):
-        oracle.skip("libllama is not here; tests/setup.sh all installs it")
-    for name in ("libggml-base.so", "libggml.v0.5.0.so"):
-        ctypes.CDLL(os.path.join(folder, name), ctypes.RTLD_GLOBAL)
-    llama = ctypes.CDLL(path)
-    llama.llama_model_quantize_default_params.restype = Params
-    llama.llama_model_quantize.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.POINTER(Params)]
-    llama.llama_model_quantize.restype = ctypes.c_uint32
-    quiet = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(lambda *_: None)
-    llama.llama_log_set(quiet, None)
-    llama.quiet = quiet
-    return llama
 
 
 def write_model(np, gguf, path, arch, layers, keys, tensors):
@@ -193,7 +159,7 @@ def compare(label, llama, folder, source, type_name, imatrix, imatrix_path, opti
 
 def main():
     np, gguf = oracle.modules("numpy", "gguf")
-    llama = library()
+    llama = llama_cpp.Library()
     listed = json.loads(subprocess.run([os.environ["GGX"], "types", "--json"], capture_output=True, text=True, check=True).stdout)
     assert {m["name"] for m in listed["mixtures"]} == {*TYPES, "copy"}
     count = 0

@@ -1,0 +1,111 @@
+"""What the tests of families share: the converter, run in this process, and ggx; the tiny models of models/, one by one."""
+import contextlib
+import importlib
+import io
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import oracle
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+GGX = os.environ["GGX"]
+PRE = "gpt-2"  # how text is split before merges: the converter cannot know it of trained vocabularies, so both are told
+
+
+def converter():
+    """The converter's package, quiet."""
+    folder = os.path.join(os.environ.get("GGX_ORACLES", ""), "llama.cpp")
+    if not os.path.isdir(os.path.join(folder, "conversion")):
+        oracle.skip("the converter is not here; tests/setup.sh all fetches it")
+    os.environ["TRANSFORMERS_OFFLINE"] = os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+    os.environ["TQDM_DISABLE"] = "1"
+    sys.path[:0] = [os.path.join(folder, "gguf-py"), folder]
+    import conversion
+    logging.disable(logging.CRITICAL)
+    return conversion
+
+
+def reference(conversion, folder, out, kind, **more):
+    """Converts as convert_hf_to_gguf.py does."""
+    import gguf
+    import torch
+    kinds = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "bf16": "MOSTLY_BF16", "q8_0": "MOSTLY_Q8_0", "auto": "GUESSED"}
+    with torch.inference_mode(), contextlib.redirect_stderr(io.StringIO()):
+        hparams = conversion.ModelBase.load_hparams(Path(folder), False)
+        arch = conversion.get_model_architecture(hparams, conversion.ModelType.TEXT)
+        made = conversion.get_model_class(arch)
+        conversion.TextModel.get_vocab_base_pre = lambda self, tokenizer: PRE
+        made(Path(folder), getattr(gguf.LlamaFileType, kinds[kind]), Path(out), **more).write()
+
+
+def ggx(folder, out, kind):
+    """The vocabulary's plugin is told PRE; SentencePiece's needs nothing."""
+    has = set(os.listdir(folder))
+    plugin = None if "tokenizer.model" in has else "wordpiece" if "vocab.txt" in has else "bpe" if "tokenizer.json" in has else None
+    return subprocess.run([GGX, folder, "-o", out, "--quiet", *(["-O", f"{plugin}.pre={PRE}"] if plugin else []),
+                           *([] if kind == "auto" else ["--type", kind])], capture_output=True, text=True)
+
+
+def told(path):
+    """The file's keys and tensors, for messages."""
+    import gguf
+    reader = gguf.GGUFReader(path)
+    keys = {k: f.contents() for k, f in reader.fields.items() if not k.startswith("GGUF.")}
+    return keys, {t.name: (t.tensor_type.name, t.shape.tolist(), t.data.tobytes()) for t in reader.tensors}
+
+
+def explain(theirs, ours):
+    a, b = told(theirs), told(ours)
+    lines = []
+    for what, left, right in (("key", a[0], b[0]), ("tensor", a[1], b[1])):
+        for name in [*left, *(n for n in right if n not in left)]:
+            l, r = left.get(name, "-"), right.get(name, "-")
+            if l != r:
+                show = [str(v[:2]) if what == "tensor" and v != "-" else str(v)[:90] for v in (l, r)]
+                lines.append(f"  {what} {name}: {show[0]} is {show[1]}")
+        if list(left) != list(right) and set(left) == set(right):
+            lines.append(f"  the order of {what}s: {list(left)}\n   is {list(right)}")
+    return "\n".join(lines[:60]) or "  the same keys and tensors, other bytes between"
+
+
+def families(words):
+    """The modules of models/ that the command line asks for: PART PARTS, or names."""
+    oracle.modules("torch", "transformers", "tokenizers", "sentencepiece", "safetensors")
+    names = sorted(n[:-3] for n in os.listdir(os.path.join(HERE, "models")) if n.endswith(".py"))
+    assert len(names) > 4
+    if len(words) == 2 and words[0].isdigit():
+        return names[int(words[0])::int(words[1])]
+    assert set(words) <= set(names), set(words) - set(names)
+    return words or names
+
+
+def each(check, first_only=False):
+    """Calls check(module, name, make, scratch), which says what is wrong or None, for every variant of the families asked for."""
+    names = families(sys.argv[1:])
+    bad = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        for family in names:
+            module = importlib.import_module(f"models.{family}")
+            for name, make in list(module.VARIANTS.items())[:1 if first_only else None]:
+                with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.redirect_stderr(io.StringIO()):
+                    wrong = check(module, name, make, scratch)
+                print(f"{family}: {name}: {wrong or 'equal'}{said.getvalue()}", flush=True)
+                bad += wrong is not None
+    assert not bad, f"{bad} models differ"
+    oracle.finish()
+
+
+def fresh(scratch, name, make):
+    """An empty folder named for the model, because general.name comes from it, and filled."""
+    folder = os.path.join(scratch, f"tiny-{name}")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.mkdir(folder)
+    make(folder)
+    return folder
