@@ -45,11 +45,11 @@ def reference(conversion, folder, out, kind, **more):
         made(Path(folder), getattr(gguf.LlamaFileType, kinds[kind]), Path(out), **more).write()
 
 
-def ggx(folder, out, kind):
+def ggx(folder, out, kind, *more):
     """The vocabulary's plugin is told PRE; SentencePiece's needs nothing."""
     has = set(os.listdir(folder))
     plugin = None if "tokenizer.model" in has else "wordpiece" if "vocab.txt" in has else "bpe" if "tokenizer.json" in has else None
-    return subprocess.run([GGX, folder, "-o", out, "--quiet", *(["-O", f"{plugin}.pre={PRE}"] if plugin else []),
+    return subprocess.run([GGX, folder, "-o", out, "--quiet", *more, *(["-O", f"{plugin}.pre={PRE}"] if plugin else []),
                            *([] if kind == "auto" else ["--type", kind])], capture_output=True, text=True)
 
 

@@ -3,6 +3,9 @@ import json
 import os
 
 SPECIAL = ["<unk>", "<s>", "</s>"]
+WIDER = 1  # by how much widths are multiplied
+WIDTHS = ("hidden_size", "n_embd", "d_model", "intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "moe_intermediate_size", "d_ff",
+          "shared_expert_intermediate_size", "head_dim")
 TEXT = ["the quick brown fox jumps over the lazy dog", "weights are read, mapped, converted and written", "a tensor has a shape and a type",
         "Grüße aus Köln, 1234567890 times", "x = [i for i in range(10)]; print(x)", "ein Modell, zwei Formate, drei Namen"]
 
@@ -29,6 +32,9 @@ def model(folder, configuration, of="AutoModelForCausalLM", dtype="float32", see
     import torch
     import transformers
     torch.manual_seed(seed)
+    for width in WIDTHS if WIDER > 1 else ():
+        if isinstance(configuration.__dict__.get(width), int):
+            setattr(configuration, width, WIDER * getattr(configuration, width))
     made = getattr(transformers, of)
     made = made.from_config(configuration) if of.startswith("Auto") else made(configuration)
     with torch.no_grad():
