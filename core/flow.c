@@ -65,6 +65,27 @@ static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx
 static ggx_status apply_mixture(ggx_flow *flow, const ggx_conversion *wanted, const ggx_recipe_env *env,
                                 ggx_error *error);
 
+ggx_status ggx_flow_apply(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error)
+{
+    ggx_recipe_env env = {.checkpoint = flow->model,
+                          .type_name = "",
+                          .via = wanted->via,
+                          .version = GGX_VERSION,
+                          .settings = wanted->settings,
+                          .setting_count = wanted->setting_count,
+                          .run = flow->run};
+    env.model_name = ggx_source_folder(flow->model->source);
+    ggx_status status = choose_writer(flow, wanted, error);
+    if (status == GGX_OK) status = apply_recipe(flow, wanted, &env, error);
+    env.checkpoint = ggx_flow_laid(flow);
+    return status == GGX_OK ? apply_mixture(flow, wanted, &env, error) : status;
+}
+
+const ggx_checkpoint *ggx_flow_laid(const ggx_flow *flow)
+{
+    return flow->result.checkpoint ? flow->result.checkpoint : flow->model;
+}
+
 ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error)
 {
     ggx_plan_request request = {.overrides = wanted->overrides,
@@ -76,28 +97,15 @@ ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error
                                 .shards = wanted->shards,
                                 .settings = wanted->settings,
                                 .setting_count = wanted->setting_count};
-    ggx_recipe_env env = {.checkpoint = flow->model,
-                          .type_name = "",
-                          .via = wanted->via,
-                          .version = GGX_VERSION,
-                          .settings = wanted->settings,
-                          .setting_count = wanted->setting_count,
-                          .run = flow->run};
-    env.model_name = ggx_source_folder(flow->model->source);
-    ggx_status status = choose_writer(flow, wanted, error);
-    if (status == GGX_OK) status = apply_recipe(flow, wanted, &env, error);
-    const ggx_checkpoint *laid =
-        flow->result.checkpoint ? flow->result.checkpoint : flow->model; /* decoded tensors on top */
-    env.checkpoint = laid;
-    if (status == GGX_OK) status = apply_mixture(flow, wanted, &env, error);
+    ggx_status status = ggx_flow_apply(flow, wanted, error);
     request.mixture = flow->mixture ? &flow->mixed : NULL;
     request.imatrix = flow->has_imatrix ? &flow->imatrix : NULL;
     request.requantize = wanted->requantize;
     request.writer = flow->writer;
     request.type = flow->type;
     if (status == GGX_OK)
-        status =
-            ggx_plan_make(&flow->plan, flow->registry, laid, &flow->result, flow->recipe, &request, flow->run, error);
+        status = ggx_plan_make(&flow->plan, flow->registry, ggx_flow_laid(flow), &flow->result, flow->recipe, &request,
+                               flow->run, error);
     flow->has_plan = status == GGX_OK;
     const ggx_setting *unused = status == GGX_OK ? ggx_settings_unused(wanted->settings, wanted->setting_count) : NULL;
     if (unused)

@@ -64,6 +64,12 @@ ggx_status ggx_flow_open(ggx_flow *flow, ggx_registry *registry, const ggx_conve
 /* After ggx_flow_open: recipe and plan. Nothing is written. */
 ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error);
 
+/* The first half of that, for whoever only looks: writer, recipe and mixture; flow->result holds what would be written. */
+ggx_status ggx_flow_apply(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error);
+
+/* After it: the checkpoint that the result's views count in, decoded tensors on top. */
+const ggx_checkpoint *ggx_flow_laid(const ggx_flow *flow);
+
 /* Instead of ggx_flow_open: another output of what `opened` reads, which must stay open longer. */
 void ggx_flow_share(ggx_flow *flow, const ggx_flow *opened);
 

@@ -31,6 +31,8 @@ static const verb verbs[] = {
     {GGX_VERB_HASH, "hash", "MODEL…", "print digests of files, or of the tensors in them", ggx_verb_hash, 1, 100000},
     {GGX_VERB_VERIFY, "verify", "FILE|DIR", "check files against digests or a signature", ggx_verb_verify, 1, 1},
     {GGX_VERB_QUALITY, "quality", "MODEL OTHER", "compare the weights of two models", ggx_verb_quality, 2, 2},
+    {GGX_VERB_DIFF, "diff", "SOURCE FILE", "compare a file with what a recipe makes of its source", ggx_verb_diff, 2,
+     2},
     {GGX_VERB_BENCH, "bench", "", "measure how fast this machine quantizes", ggx_verb_bench, 0, 0},
     {GGX_VERB_VERSION, "version", "", "print the version", ggx_verb_version, 0, 0},
     {GGX_VERB_HELP, "help", "[VERB]", "print help", ggx_verb_help, 0, 1},
@@ -208,7 +210,7 @@ static int run_verb(const verb *v, ggx_cli *cli, int named)
     cli->run = (ggx_run){&canceled, ggx_progress_log, ggx_progress_update, &cli->progress};
     ggx_error error = {0};
     const uint32_t models = GGX_VERB_CONVERT | GGX_VERB_HASH | GGX_VERB_VERIFY | GGX_VERB_QUALITY | GGX_VERB_PLAN |
-                            GGX_VERB_INSPECT | GGX_VERB_FIT;
+                            GGX_VERB_INSPECT | GGX_VERB_FIT | GGX_VERB_DIFF;
     ggx_status status = ggx_cli_endpoint(cli, &error);
     if (status == GGX_OK && (v->bit & models)) status = ggx_cli_fetch_operands(cli, v->bit, &error);
     if (status == GGX_OK && !named && v == &verbs[0]) status = check_model(&cli->arguments, &error);

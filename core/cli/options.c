@@ -10,8 +10,9 @@
 #define MAKES_PLAN (GGX_VERB_CONVERT | GGX_VERB_PLAN)
 #define MAKES_RESULT (MAKES_PLAN | GGX_VERB_RECIPES)
 #define OPENS_MODEL (MAKES_RESULT | GGX_VERB_INSPECT | GGX_VERB_HASH | GGX_VERB_FIT)
-#define LOADS_PLUGINS (OPENS_MODEL | GGX_VERB_PLUGINS | GGX_VERB_TYPES | GGX_VERB_BENCH | GGX_VERB_QUALITY)
-#define TAKES_NAME (OPENS_MODEL | GGX_VERB_VERIFY | GGX_VERB_QUALITY | GGX_VERB_FETCH)
+#define COMPARES (GGX_VERB_QUALITY | GGX_VERB_DIFF)
+#define LOADS_PLUGINS (OPENS_MODEL | GGX_VERB_PLUGINS | GGX_VERB_TYPES | GGX_VERB_BENCH | COMPARES)
+#define TAKES_NAME (OPENS_MODEL | GGX_VERB_VERIFY | COMPARES | GGX_VERB_FETCH)
 #define EVERY_VERB UINT32_MAX
 
 #define DEFAULT_MEMORY (64u << 20)
@@ -40,10 +41,11 @@ static const option options[] = {
     {"revision", 0, GGX_VERB_FETCH, "NAME", "the branch, tag or commit; main if not given", read_text, FIELD(revision)},
     {"endpoint", 0, TAKES_NAME, "URL", "the hub of hf:// names; else $HF_ENDPOINT or huggingface.co", read_text,
      FIELD(endpoint)},
-    {"reader", 0, OPENS_MODEL, "NAME", "the source's format, if its bytes do not tell", read_text, FIELD(reader)},
+    {"reader", 0, OPENS_MODEL | GGX_VERB_DIFF, "NAME", "the source's format, if its bytes do not tell", read_text,
+     FIELD(reader)},
     {"writer", 0, MAKES_RESULT | GGX_VERB_FIT, "NAME[-TYPE]", "the output's format; else its name decides", read_text,
      FIELD(writer)},
-    {"type", 0, MAKES_RESULT | GGX_VERB_BENCH, "TYPE[,TYPE]",
+    {"type", 0, MAKES_RESULT | GGX_VERB_BENCH | GGX_VERB_DIFF, "TYPE[,TYPE]",
      "the weights' type (ggx types); of several, an output each", read_type, FIELD(type)},
     {"tensor-type", 0, MAKES_RESULT, "GLOB=TYPE", "another type for tensors of that name; repeatable", read_override,
      0},
@@ -58,7 +60,8 @@ static const option options[] = {
      FIELD(imatrix)},
     {"allow-requantize", 0, MAKES_PLAN | GGX_VERB_FIT, NULL, "quantize again what is quantized already", read_flag,
      FIELD(requantize)},
-    {"via", 0, MAKES_PLAN, "TYPE", "round weights to this type before quantizing", read_text, FIELD(via)},
+    {"via", 0, MAKES_PLAN | GGX_VERB_DIFF, "TYPE", "round weights to this type before quantizing", read_text,
+     FIELD(via)},
     {"layout", 0, MAKES_PLAN, "NAME", "source, or that of the mixture, the default", read_text, FIELD(layout)},
     {"keep-split", 0, MAKES_PLAN, NULL, "several files, as the model's are", read_flag, FIELD(keep_split)},
     {"split-max-size", 0, MAKES_PLAN, "SIZE", "several files of at most that many bytes of tensors, as 500M or 2G",
@@ -67,10 +70,10 @@ static const option options[] = {
      FIELD(split_tensors)},
     {"override-kv", 0, MAKES_RESULT, "KEY=TYPE:VALUE", "set a key; TYPE is int, float, bool or str; repeatable",
      read_kv, 0},
-    {"recipe", 0, OPENS_MODEL | GGX_VERB_QUALITY, "NAME|FILE|none",
+    {"recipe", 0, OPENS_MODEL | COMPARES, "NAME|FILE|none",
      "how files are read, tensors named and arranged; else what fits", read_text, FIELD(recipe)},
     {"html", 0, GGX_VERB_QUALITY, "FILE", "write a page with plots, too", read_text, FIELD(html)},
-    {NULL, 'O', OPENS_MODEL | GGX_VERB_QUALITY, "NAME=VALUE", "an option of a reader or writer (ggx plugins NAME)",
+    {NULL, 'O', OPENS_MODEL | COMPARES, "NAME=VALUE", "an option of a reader or writer (ggx plugins NAME)",
      read_setting, 0},
     {"memory", 0, MAKES_PLAN, "BYTES", "for tensors in work, as 64M or 2G; 64M if not given", read_bytes,
      FIELD(memory)},

@@ -23,6 +23,7 @@
 #define GGX_VERB_FIT 16384u
 #define GGX_VERB_FETCH 32768u
 #define GGX_VERB_CACHE 65536u
+#define GGX_VERB_DIFF 131072u
 
 /* What the user wrote. Strings are argv's or live in the arena; NULL, 0 and an empty list mean "not given", but for `memory` and
  * `parts`, which have their defaults. */

@@ -1,4 +1,5 @@
 /* ggx inspect: what is in a checkpoint, through any reader: key/values, tensors, and the statistics of a tensor. */
+#include "cli/metadata.h"
 #include "cli/report.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
@@ -8,67 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#define SHOWN_ELEMENTS 8 /* of an array in the text form; JSON has them all */
-#define SHOWN_BYTES 60   /* of a string in the text form */
-
 static const char *const access_names[] = {"raw", "reader", "sequential"};
-
-/* --- key/values --------------------------------------------------------------------------------------------------------------- */
-
-static const char *const kv_names[] = {"u8",   "i8",  "u16",   "i16", "u32", "i32", "f32",
-                                       "bool", "str", "array", "u64", "i64", "f64"};
-
-static void format_float(double v, int digits, int json, ggx_text *out)
-{
-    if (json && !isfinite(v))
-        ggx_text_format(out, "null"); /* JSON has no words for these */
-    else
-        ggx_text_format(out, "%.*g", digits, v);
-}
-
-static void format_element(const ggx_kv *kv, uint64_t i, int json, ggx_text *out)
-{
-    const void *d = kv->data;
-    switch (kv->elem_type) {
-    case GGX_KV_U8: ggx_text_format(out, "%u", ((const uint8_t *)d)[i]); break;
-    case GGX_KV_I8: ggx_text_format(out, "%d", ((const int8_t *)d)[i]); break;
-    case GGX_KV_U16: ggx_text_format(out, "%u", ((const uint16_t *)d)[i]); break;
-    case GGX_KV_I16: ggx_text_format(out, "%d", ((const int16_t *)d)[i]); break;
-    case GGX_KV_U32: ggx_text_format(out, "%u", ((const uint32_t *)d)[i]); break;
-    case GGX_KV_I32: ggx_text_format(out, "%d", ((const int32_t *)d)[i]); break;
-    case GGX_KV_U64: ggx_text_format(out, "%llu", (unsigned long long)((const uint64_t *)d)[i]); break;
-    case GGX_KV_I64: ggx_text_format(out, "%lld", (long long)((const int64_t *)d)[i]); break;
-    case GGX_KV_F32: format_float((double)((const float *)d)[i], 9, json, out); break;
-    case GGX_KV_F64: format_float(((const double *)d)[i], 17, json, out); break;
-    case GGX_KV_BOOL: ggx_text_format(out, ((const uint8_t *)d)[i] ? "true" : "false"); break;
-    default: {
-        ggx_str s = ((const ggx_str *)d)[i];
-        if (!json && s.size > SHOWN_BYTES) {
-            s.size = SHOWN_BYTES;
-            ggx_text_json(out, s);
-            ggx_text_format(out, "…");
-        } else {
-            ggx_text_json(out, s);
-        }
-    }
-    }
-}
-
-static void format_kv(const ggx_kv *kv, int json, ggx_text *out)
-{
-    if (kv->type != GGX_KV_ARRAY) {
-        format_element(kv, 0, json, out);
-        return;
-    }
-    uint64_t shown = json || kv->count < SHOWN_ELEMENTS ? kv->count : SHOWN_ELEMENTS;
-    ggx_text_format(out, "[");
-    for (uint64_t i = 0; i < shown; i++) {
-        if (i) ggx_text_format(out, ", ");
-        format_element(kv, i, json, out);
-    }
-    if (shown < kv->count) ggx_text_format(out, ", … %llu in all", (unsigned long long)kv->count);
-    ggx_text_format(out, "]");
-}
 
 /* --- one tensor ---------------------------------------------------------------------------------------------------------------- */
 
@@ -185,9 +126,9 @@ static ggx_status print_json(const inspection *in)
     for (uint64_t i = 0; i < c->kv_count; i++) {
         ggx_text_format(out, i ? ",\n    " : "\n    ");
         ggx_text_json(out, c->kvs[i].key);
-        ggx_text_format(out, ": {\"type\": \"%s%s\", \"value\": ", kv_names[c->kvs[i].elem_type],
+        ggx_text_format(out, ": {\"type\": \"%s%s\", \"value\": ", ggx_metadata_type(&c->kvs[i]),
                         c->kvs[i].type == GGX_KV_ARRAY ? "[]" : "");
-        format_kv(&c->kvs[i], 1, out);
+        ggx_metadata_print(&c->kvs[i], 1, out);
         ggx_text_format(out, "}");
     }
     ggx_text_format(out, c->kv_count ? "\n  },\n  \"tensors\": [" : "},\n  \"tensors\": [");
@@ -226,10 +167,10 @@ static void print_metadata(const inspection *in, ggx_arena *arena)
         const char **cells = ggx_table_add(&table);
         if (!cells) break;
         value.size = 0;
-        format_kv(&c->kvs[i], 0, &value);
+        ggx_metadata_print(&c->kvs[i], 0, &value);
         cells[0] = c->kvs[i].key.data;
         cells[1] =
-            ggx_arena_format(arena, "%s%s", kv_names[c->kvs[i].elem_type], c->kvs[i].type == GGX_KV_ARRAY ? "[]" : "")
+            ggx_arena_format(arena, "%s%s", ggx_metadata_type(&c->kvs[i]), c->kvs[i].type == GGX_KV_ARRAY ? "[]" : "")
                 .data;
         cells[2] = value.failed ? "" : ggx_arena_str(arena, (ggx_str){value.data, value.size}).data;
     }

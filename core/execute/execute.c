@@ -1,9 +1,9 @@
 /* Workers and their tiles. */
 #include "execute/execute.h"
 
-#include "base/math.h"
 #include "base/pool.h"
 #include "execute/gather.h"
+#include "execute/operations.h"
 #include <ggx_sdk/error.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -44,30 +44,6 @@ static void fail(shared *s, ggx_status status, const ggx_error *error)
 }
 
 /* --- one tile ------------------------------------------------------------------------------------------------------------------ */
-
-static void apply_op(const ggx_op *op, const ggx_kernels *cast, float *v, uint64_t n, void *temporary)
-{
-    switch (op->kind) {
-    case GGX_OP_CAST:
-        if (!cast) break; /* through f32: nothing to round */
-        cast->quantize(v, temporary, 1, n, NULL, NULL);
-        cast->dequantize(temporary, v, n);
-        break;
-    case GGX_OP_ADD:
-        for (uint64_t i = 0; i < n; i++) v[i] += op->value;
-        break;
-    case GGX_OP_MUL:
-        for (uint64_t i = 0; i < n; i++) v[i] *= op->value;
-        break;
-    case GGX_OP_NEG:
-        for (uint64_t i = 0; i < n; i++) v[i] = -v[i];
-        break;
-    case GGX_OP_EXP:
-        for (uint64_t i = 0; i < n; i++) v[i] = ggx_expf(v[i]);
-        break;
-    default: break;
-    }
-}
 
 /* The weights of the tile's columns: those of its slab, from its first column on. */
 static const float *imatrix_of(const ggx_plan_tensor *t, const ggx_box *box)
@@ -166,8 +142,7 @@ static ggx_status load_values(worker *w, const ggx_plan_tensor *t, const ggx_box
         t->decode->dequantize(w->out, w->values, elems);
     else
         memcpy(w->values, w->out, (size_t)elems * sizeof *w->values);
-    for (uint32_t i = 0; i < t->op_count && status == GGX_OK; i++)
-        apply_op(&t->ops[i], t->op_kernels[i], w->values, elems, w->cast);
+    if (status == GGX_OK) ggx_ops_apply(t->ops, t->op_kernels, t->op_count, w->values, elems, w->cast);
     return status;
 }
 
