@@ -50,7 +50,8 @@ static void json_tensor(const ggx_diff_tensor *t, ggx_text *out)
         json_number("rmse", t->difference.rmse, out);
         json_number("cosine", t->difference.cosine, out);
         json_number("type_rmse", t->difference.own_rmse, out);
-        ggx_text_format(out, ", \"not_finite\": %llu", (unsigned long long)t->difference.odd);
+        ggx_text_format(out, ", \"changed\": %llu, \"not_finite\": %llu", (unsigned long long)t->difference.changed,
+                        (unsigned long long)t->difference.odd);
     }
     ggx_text_format(out, "}");
 }
