@@ -54,6 +54,24 @@ def weights(folder, conf, shapes, dtype="float32", seed=1):
     write(folder, "config.json", conf)
 
 
+def rewrite(folder, change):
+    """Changes the tensors of model.safetensors: change(name, tensor) gives what stands instead, a map of names to tensors."""
+    from safetensors.torch import load_file, save_file
+    path = os.path.join(folder, "model.safetensors")
+    made = {}
+    for name, tensor in load_file(path).items():
+        made.update({n: t.contiguous().clone() for n, t in change(name, tensor).items()})
+    save_file(made, path, {"format": "pt"})
+
+
+def bare(folder, configuration):
+    """Takes out of config.json what the configuration's class says anyway, as configurations of before its time do."""
+    import transformers
+    usual, plain = configuration().to_dict(), transformers.PretrainedConfig().to_dict()
+    write(folder, "config.json", {k: v for k, v in config(folder).items()
+                                  if k in ("architectures", "model_type") or (v != usual[k] if k in usual else v != plain.get(k))})
+
+
 def sentencepiece(folder, size=340, kind="bpe", **more):
     """A tokenizer.model of `size` tokens."""
     import io

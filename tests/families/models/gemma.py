@@ -1,5 +1,5 @@
-"""Gemma 2 and 3."""
-from transformers import Gemma2Config, Gemma3TextConfig
+"""Gemma 1, 2 and 3."""
+from transformers import GemmaConfig, Gemma2Config, Gemma3TextConfig
 
 import tiny
 
@@ -7,9 +7,24 @@ SMALL = dict(vocab_size=350, hidden_size=64, intermediate_size=96, num_hidden_la
              max_position_embeddings=128, head_dim=16, sliding_window=32, query_pre_attn_scalar=16)
 
 
+def gemma(folder, **more):
+    tiny.model(folder, GemmaConfig(**{**{k: v for k, v in SMALL.items() if k != "sliding_window"}, **more}))
+    tiny.sentencepiece(folder)
+
+
+def gemma_bare(folder):
+    gemma(folder, num_key_value_heads=4)
+    tiny.bare(folder, GemmaConfig)
+
+
 def gemma2(folder):
     tiny.model(folder, Gemma2Config(**SMALL))
     tiny.sentencepiece(folder)
+
+
+def gemma2_bare(folder):
+    gemma2(folder)
+    tiny.bare(folder, Gemma2Config)
 
 
 def gemma3(folder):
@@ -17,4 +32,5 @@ def gemma3(folder):
     tiny.sentencepiece(folder)
 
 
-VARIANTS = {"gemma2": gemma2, "gemma3": gemma3}
+VARIANTS = {"gemma": gemma, "gemma-bare": gemma_bare, "gemma-yarn": lambda folder: gemma(folder, rope_parameters={"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": 32}),
+            "gemma2": gemma2, "gemma2-bare": gemma2_bare, "gemma3": gemma3}
