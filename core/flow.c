@@ -74,9 +74,14 @@ ggx_status ggx_flow_apply(ggx_flow *flow, const ggx_conversion *wanted, ggx_erro
                           .settings = wanted->settings,
                           .setting_count = wanted->setting_count,
                           .run = flow->run};
+    ggx_metadata_file metadata = {wanted->metadata, 0};
+    env.metadata = wanted->metadata ? &metadata : NULL;
     env.model_name = ggx_source_folder(flow->model->source);
     ggx_status status = choose_writer(flow, wanted, error);
     if (status == GGX_OK) status = apply_recipe(flow, wanted, &env, error);
+    if (status == GGX_OK && wanted->metadata && !metadata.used)
+        status =
+            ggx_fail(error, GGX_E_USAGE, "recipe %s has no use for --metadata; --override-kv sets a key", flow->recipe);
     env.checkpoint = ggx_flow_laid(flow);
     return status == GGX_OK ? apply_mixture(flow, wanted, &env, error) : status;
 }
@@ -143,7 +148,7 @@ ggx_status ggx_flow_execute(ggx_flow *flows, const ggx_conversion *wanted, uint3
         ggx_flow *flow = &flows[opened];
         const ggx_conversion *w = &wanted[opened];
         ggx_output_request request = {
-            w->output, w->part, w->parts ? w->parts : 1, w->sync_bytes, {w->imatrix, w->recipe, NULL, NULL}};
+            w->output, w->part, w->parts ? w->parts : 1, w->sync_bytes, {w->imatrix, w->recipe, w->metadata, NULL}};
         plans[opened] = &flow->plan;
         flow->quiet_run = *flow->run;
         if (opened) flow->quiet_run.progress = NULL; /* they get on together: one tells */

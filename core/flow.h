@@ -21,7 +21,8 @@ typedef struct ggx_conversion {
     const char *imatrix; /* file */
     const char *via;     /* type that quantized tensors are rounded through first */
     const char *layout;
-    const ggx_kv *kvs; /* --override-kv */
+    const char *metadata; /* JSON file: key/values that go before those of the model's card */
+    const ggx_kv *kvs;    /* --override-kv */
     uint64_t kv_count;
     ggx_setting *settings; /* -O */
     uint32_t setting_count;

@@ -9,7 +9,8 @@ set -eu
 tests=$(cd "$(dirname "$0")" && pwd)
 oracles=${GGX_ORACLES:-$(dirname "$tests")/.oracles}
 
-build_packages="gcc libc6-dev cmake ninja-build pkg-config zlib1g-dev libcurl4-openssl-dev libssl-dev libsodium-dev libxxhash-dev libpcre2-dev"
+build_packages="gcc libc6-dev cmake ninja-build pkg-config zlib1g-dev libcurl4-openssl-dev libssl-dev libsodium-dev libxxhash-dev libpcre2-dev
+                libyaml-dev"
 # binutils: nm for the ABI tests. g++: the headers as C++17. libclang-rt-14-dev: libFuzzer. git: clones in the tests.
 # strace: what a conversion opens. nginx-light and minisign: what downloads come from and are signed with. openssl: certificates for them. xxhash: the oracle of its digests.
 test_packages="libcmocka-dev g++ binutils clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev

@@ -70,6 +70,8 @@ static const option options[] = {
      FIELD(split_tensors)},
     {"override-kv", 0, MAKES_RESULT, "KEY=TYPE:VALUE", "set a key; TYPE is int, float, bool or str; repeatable",
      read_kv, 0},
+    {"metadata", 0, MAKES_RESULT | GGX_VERB_DIFF, "FILE", "JSON with keys that go before those of the model's card",
+     read_text, FIELD(metadata)},
     {"recipe", 0, OPENS_MODEL | COMPARES, "NAME|FILE|none",
      "how files are read, tensors named and arranged; else what fits", read_text, FIELD(recipe)},
     {"html", 0, GGX_VERB_QUALITY, "FILE", "write a page with plots, too", read_text, FIELD(html)},

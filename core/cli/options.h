@@ -32,7 +32,7 @@ typedef struct ggx_arguments {
     const char **operands; /* ended by NULL */
     uint32_t operand_count;
     const char *reader, *writer, *recipe, *type, *output, *cpu_mask, *tensor;
-    const char *output_type, *embedding_type, *imatrix, *via, *layout, *html;
+    const char *output_type, *embedding_type, *imatrix, *via, *layout, *html, *metadata;
     const char *algorithm, *manifest, *signature, *key, *sha256, *endpoint, *revision;
     ggx_kv *kvs; /* --override-kv */
     uint64_t kv_count;

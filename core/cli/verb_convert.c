@@ -28,6 +28,7 @@ static ggx_conversion conversion_of(const ggx_arguments *a)
                             .imatrix = a->imatrix,
                             .via = a->via,
                             .layout = a->layout,
+                            .metadata = a->metadata,
                             .kvs = a->kvs,
                             .kv_count = a->kv_count,
                             .settings = a->settings,

@@ -194,6 +194,7 @@ int ggx_verb_diff(ggx_cli *cli)
                                    .recipe = a->recipe,
                                    .type = a->type,
                                    .via = a->via,
+                                   .metadata = a->metadata,
                                    .settings = a->settings,
                                    .setting_count = a->setting_count};
     ggx_registry registry;

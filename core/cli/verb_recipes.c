@@ -362,7 +362,9 @@ static const char *writer_for(const room *r, const ggx_recipe *recipe)
 static ggx_status explain_checkpoint(room *r, ggx_flow *flow, const char *name)
 {
     const ggx_arguments *a = &r->cli->arguments;
+    ggx_metadata_file metadata = {a->metadata, 0};
     ggx_recipe_env env = {.checkpoint = &flow->checkpoint,
+                          .metadata = a->metadata ? &metadata : NULL,
                           .writer = a->writer ? a->writer : "",
                           .type_name = a->type ? a->type : "",
                           .version = GGX_VERSION,

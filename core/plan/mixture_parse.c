@@ -119,7 +119,7 @@ static ggx_status lay(ggx_arena *arena, const char *directory, const char *id, i
     ggx_str document, path = ggx_arena_format(arena, "%s/%s.json", directory, id);
     ggx_json *root;
     if (!path.data) return ggx_fail(error, GGX_E_NOMEM, "no memory for a mixture");
-    ggx_status status = ggx_recipe_text(arena, path.data, &document, error);
+    ggx_status status = ggx_recipe_text(arena, "recipe", path.data, &document, error);
     if (status == GGX_OK) status = ggx_json_parse(arena, document, path.data, &root, error);
     if (status == GGX_E_MALFORMED && error) error->status = GGX_E_USAGE;
     if (status != GGX_OK) return status == GGX_E_MALFORMED ? GGX_E_USAGE : status;

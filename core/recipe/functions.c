@@ -208,6 +208,22 @@ CALL(str)
     return GGX_OK;
 }
 
+CALL(fixed)
+{
+    UNUSED_CALL;
+    char text[400], *data; /* DBL_MAX has 309 digits */
+    double x;
+    if (!number(&args[0], &x)) return wrong(eval, node, "a number", &args[0]);
+    if (args[1].kind != GGX_VALUE_INT || args[1].integer < 0 || args[1].integer > 20)
+        return GGX_NODE_FAIL(eval, node, "fixed() needs from 0 to 20 digits");
+    int n = snprintf(text, sizeof text, "%.*f", (int)args[1].integer, x);
+    ggx_status status = ggx_eval_bytes(eval, node, (uint64_t)n, &data);
+    if (status != GGX_OK) return status;
+    memcpy(data, text, (size_t)n);
+    *out = ggx_value_text((ggx_str){data, (uint64_t)n});
+    return GGX_OK;
+}
+
 /* --- lists ---------------------------------------------------------------------------------------------------------------- */
 
 CALL(len)
@@ -487,15 +503,16 @@ CALL(error)
 }
 
 const ggx_function ggx_pure_functions[] = {
-    {"abs", 1, 1, call_abs},         {"ceil", 1, 1, call_ceil},       {"ends", 2, 2, call_ends},
-    {"error", 1, 1, call_error},     {"exp", 1, 1, call_exp},         {"f32", 1, 1, call_f32},
-    {"flat", 1, 1, call_flat},       {"float", 1, 1, call_float},     {"floor", 1, 1, call_floor},
-    {"index", 2, 2, call_index},     {"int", 1, 1, call_int},         {"join", 2, 2, call_join},
-    {"keys", 1, 1, call_keys},       {"kind", 1, 1, call_kind},       {"len", 1, 1, call_len},
-    {"like", 2, 2, call_like},       {"log", 1, 1, call_log},         {"lower", 1, 1, call_lower},
-    {"max", 1, 64, call_max},        {"min", 1, 64, call_min},        {"pow", 2, 2, call_pow},
-    {"replace", 3, 3, call_replace}, {"reverse", 1, 1, call_reverse}, {"round", 1, 1, call_round},
-    {"sort", 1, 1, call_sort},       {"split", 2, 2, call_split},     {"sqrt", 1, 1, call_sqrt},
-    {"starts", 2, 2, call_starts},   {"str", 1, 1, call_str},         {"sum", 1, 1, call_sum},
-    {"unique", 1, 1, call_unique},   {"upper", 1, 1, call_upper},     {NULL, 0, 0, NULL},
+    {"abs", 1, 1, call_abs},     {"ceil", 1, 1, call_ceil},       {"ends", 2, 2, call_ends},
+    {"error", 1, 1, call_error}, {"exp", 1, 1, call_exp},         {"f32", 1, 1, call_f32},
+    {"fixed", 2, 2, call_fixed}, {"flat", 1, 1, call_flat},       {"float", 1, 1, call_float},
+    {"floor", 1, 1, call_floor}, {"index", 2, 2, call_index},     {"int", 1, 1, call_int},
+    {"join", 2, 2, call_join},   {"keys", 1, 1, call_keys},       {"kind", 1, 1, call_kind},
+    {"len", 1, 1, call_len},     {"like", 2, 2, call_like},       {"log", 1, 1, call_log},
+    {"lower", 1, 1, call_lower}, {"max", 1, 64, call_max},        {"min", 1, 64, call_min},
+    {"pow", 2, 2, call_pow},     {"replace", 3, 3, call_replace}, {"reverse", 1, 1, call_reverse},
+    {"round", 1, 1, call_round}, {"sort", 1, 1, call_sort},       {"split", 2, 2, call_split},
+    {"sqrt", 1, 1, call_sqrt},   {"starts", 2, 2, call_starts},   {"str", 1, 1, call_str},
+    {"sum", 1, 1, call_sum},     {"unique", 1, 1, call_unique},   {"upper", 1, 1, call_upper},
+    {NULL, 0, 0, NULL},
 };

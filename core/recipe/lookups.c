@@ -382,6 +382,10 @@ CALL(json)
     if (args[0].kind != GGX_VALUE_STR) return needs_string(eval, node, &args[0]);
     if (args[1].kind != GGX_VALUE_STR) return needs_string(eval, node, &args[1]);
     ggx_status status = find_json(eval, node, args[0].text, &json);
+    if (status == GGX_E_MALFORMED && count > 2) { /* a file that may as well not be there */
+        *out = args[2];
+        return GGX_OK;
+    }
     return status == GGX_OK ? walk_json(eval, node, json, args[1].text, out) : status;
 }
 
@@ -423,13 +427,13 @@ CALL(overlay)
 
 const ggx_function ggx_lookup_functions[] = {
     {"config", 1, 1, call_config}, {"dtype", 1, 1, call_dtype}, {"has", 1, 1, call_has},
-    {"json", 2, 2, call_json},     {"kv", 1, 1, call_kv},       {"overlay", 2, 2, call_overlay},
+    {"json", 2, 3, call_json},     {"kv", 1, 1, call_kv},       {"overlay", 2, 2, call_overlay},
     {"peek", 2, 2, call_peek},     {"shape", 1, 1, call_shape}, {"tensors", 1, 1, call_tensors},
     {"tied", 2, 2, call_tied},     {NULL, 0, 0, NULL},
 };
 
-static const ggx_function *const tables[] = {ggx_pure_functions, ggx_lookup_functions, ggx_token_functions,
-                                             ggx_vocab_functions, ggx_made_functions};
+static const ggx_function *const tables[] = {ggx_pure_functions,  ggx_lookup_functions, ggx_token_functions,
+                                             ggx_vocab_functions, ggx_made_functions,   ggx_card_functions};
 
 const ggx_function *ggx_function_find(ggx_str name)
 {

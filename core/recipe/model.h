@@ -222,7 +222,7 @@ ggx_status ggx_parse_domain(const ggx_recipe_parser *parser, const ggx_json *mem
 /* The fields of a header, added to the profile; NULL: none. */
 ggx_status ggx_parse_header(const ggx_recipe_parser *parser, const ggx_json *json, ggx_profile *profile);
 /* The bytes of a recipe's file. */
-ggx_status ggx_recipe_text(ggx_arena *arena, const char *path, ggx_str *out, ggx_error *error);
+ggx_status ggx_recipe_text(ggx_arena *arena, const char *what, const char *path, ggx_str *out, ggx_error *error);
 
 /* --- extend.c, check.c --- */
 ggx_status ggx_recipe_extend(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,

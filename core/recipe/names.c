@@ -233,15 +233,16 @@ ggx_status ggx_call_model_parts(ggx_eval *eval, const ggx_node *node, const ggx_
     part parts[PARTS_MOST];
     uint32_t n = 0;
     ggx_value *items;
-    if (args[0].kind != GGX_VALUE_STR || args[1].kind != GGX_VALUE_INT)
-        return GGX_NODE_FAIL(eval, node, "model_parts() needs a string and an integer");
+    if ((args[0].kind != GGX_VALUE_STR && args[0].kind != GGX_VALUE_NULL) || args[1].kind != GGX_VALUE_INT)
+        return GGX_NODE_FAIL(eval, node, "model_parts() needs a string or null, and an integer");
     ggx_str name = args[0].text;
     ggx_status status = ggx_eval_items(eval, node, 6, &items);
     if (status != GGX_OK) return status;
     memset(items, 0, 6 * sizeof *items);
     *out = (ggx_value){.kind = GGX_VALUE_LIST, .count = 6, .at.items = items};
-    if (!name.size) return GGX_OK;
+    if (args[0].kind == GGX_VALUE_NULL) return GGX_OK;
     items[0] = ggx_value_text(name);
+    if (!name.size) return GGX_OK; /* a name all the same: the reference then looks no further */
     if (memchr(name.data, ' ', (size_t)name.size)) return GGX_OK; /* a sentence, and no name of a hub */
     const char *slash = memchr(name.data, '/', (size_t)name.size);
     if (slash) {

@@ -158,13 +158,13 @@ static ggx_status parse_top(const ggx_recipe_parser *parser, const ggx_json *roo
     return status == GGX_OK ? ggx_parse_outputs(parser, ggx_json_get(root, "outputs"), recipe) : status;
 }
 
-ggx_status ggx_recipe_text(ggx_arena *arena, const char *path, ggx_str *out, ggx_error *error)
+ggx_status ggx_recipe_text(ggx_arena *arena, const char *what, const char *path, ggx_str *out, ggx_error *error)
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO would wait for a writer */
     if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
         close(fd);
-        return ggx_fail(error, GGX_E_USAGE, "recipe %s is not a regular file", path);
+        return ggx_fail(error, GGX_E_USAGE, "%s %s is not a regular file", what, path);
     }
     FILE *file = fd >= 0 ? fdopen(fd, "rb") : NULL;
     if (!file)
@@ -172,7 +172,7 @@ ggx_status ggx_recipe_text(ggx_arena *arena, const char *path, ggx_str *out, ggx
                         errno == ENOENT   ? GGX_E_NOTFOUND
                         : errno == EACCES ? GGX_E_DENIED
                                           : GGX_E_IO,
-                        "recipe %s: %s", path, strerror(errno));
+                        "%s %s: %s", what, path, strerror(errno));
     ggx_text text = {0};
     char part[4096];
     for (size_t n; (n = fread(part, 1, sizeof part, file)) > 0 && text.size <= FILE_LIMIT;)
@@ -182,10 +182,10 @@ ggx_status ggx_recipe_text(ggx_arena *arena, const char *path, ggx_str *out, ggx
     *out = ggx_arena_str(arena, (ggx_str){text.data, text.size});
     int kept = !text.failed && out->data;
     ggx_text_free(&text);
-    if (failed) return ggx_fail(error, GGX_E_IO, "recipe %s cannot be read; is it a file?", path);
-    if (!kept) return ggx_fail(error, GGX_E_NOMEM, "no memory for recipe %s", path);
+    if (failed) return ggx_fail(error, GGX_E_IO, "%s %s cannot be read; is it a file?", what, path);
+    if (!kept) return ggx_fail(error, GGX_E_NOMEM, "no memory for %s %s", what, path);
     if (out->size > FILE_LIMIT)
-        return ggx_fail(error, GGX_E_USAGE, "recipe %s has more than %u bytes", path, FILE_LIMIT);
+        return ggx_fail(error, GGX_E_USAGE, "%s %s has more than %u bytes", what, path, FILE_LIMIT);
     return GGX_OK;
 }
 
@@ -206,10 +206,10 @@ static ggx_status load_base(ggx_arena *arena, const struct ggx_recipe *recipe, c
         slash ? ggx_arena_format(arena, "%.*s/%s.json", (int)(slash - recipe->path), recipe->path, recipe->extends)
               : ggx_arena_format(arena, "%s.json", recipe->extends);
     ggx_str text;
-    ggx_status status = path.data ? ggx_recipe_text(arena, path.data, &text, error) : GGX_E_NOMEM;
+    ggx_status status = path.data ? ggx_recipe_text(arena, "recipe", path.data, &text, error) : GGX_E_NOMEM;
     if (status == GGX_E_NOTFOUND && search) {
         path = ggx_arena_format(arena, "%s/%s.json", search, recipe->extends);
-        status = path.data ? ggx_recipe_text(arena, path.data, &text, error) : GGX_E_NOMEM;
+        status = path.data ? ggx_recipe_text(arena, "recipe", path.data, &text, error) : GGX_E_NOMEM;
     }
     if (status == GGX_E_NOTFOUND)
         return ggx_origin_fail(&recipe->extends_origin, GGX_WHOLE, error, GGX_E_USAGE,
@@ -263,7 +263,7 @@ ggx_status ggx_recipe_parse(ggx_arena *arena, ggx_str text, const char *path, co
 ggx_status ggx_recipe_load(ggx_arena *arena, const char *path, const char *search, ggx_recipe **out, ggx_error *error)
 {
     ggx_str text;
-    ggx_status status = ggx_recipe_text(arena, path, &text, error);
+    ggx_status status = ggx_recipe_text(arena, "recipe", path, &text, error);
     return status == GGX_OK ? parse_checked(arena, text, path, search, out, error) : status;
 }
 

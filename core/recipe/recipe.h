@@ -59,6 +59,12 @@ typedef struct ggx_recipe_result {
 
 typedef struct ggx_recipe ggx_recipe; /* parsed; lives in its arena */
 
+/* A JSON file of key/values that go before what a recipe finds itself, for recipes that ask metadata(). */
+typedef struct ggx_metadata_file {
+    const char *path;
+    int32_t used; /* the recipe has asked */
+} ggx_metadata_file;
+
 /* What expressions can see besides the checkpoint. */
 typedef struct ggx_recipe_env {
     const ggx_checkpoint *checkpoint;
@@ -70,7 +76,8 @@ typedef struct ggx_recipe_env {
     const char *model_name; /* of the folder that the model lies in, or NULL */
     ggx_setting *settings;  /* -O of the user, for vocabulary plugins */
     uint32_t setting_count;
-    const ggx_run *run; /* may be NULL */
+    ggx_metadata_file *metadata; /* or NULL */
+    const ggx_run *run;          /* may be NULL */
 } ggx_recipe_env;
 
 /* Parses a recipe from text; `path` is for messages ("file:line:column: …"). `search` is the recipe directory for `extends`. The
