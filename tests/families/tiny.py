@@ -44,6 +44,17 @@ def model(folder, configuration, of="AutoModelForCausalLM", dtype="float32", see
     return made
 
 
+def change(folder, of):
+    """Each tensor of model.safetensors becomes of(its name, the tensor), a dict of several, or nothing (None)."""
+    from safetensors.torch import load_file, save_file
+    path = os.path.join(folder, "model.safetensors")
+    made = {}
+    for name, tensor in load_file(path).items():
+        new = of(name, tensor)
+        made.update(new if isinstance(new, dict) else {} if new is None else {name: new})
+    save_file({name: tensor.clone().contiguous() for name, tensor in made.items()}, path, {"format": "pt"})
+
+
 def weights(folder, conf, shapes, dtype="float32", seed=1):
     """A model that transformers has no class for: config.json and model.safetensors with these names and shapes."""
     import torch
