@@ -93,6 +93,12 @@ const ggx_checkpoint *ggx_flow_laid(const ggx_flow *flow)
 
 ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error)
 {
+    ggx_status status = ggx_flow_apply(flow, wanted, error);
+    return status == GGX_OK ? ggx_flow_lay_out(flow, wanted, error) : status;
+}
+
+ggx_status ggx_flow_lay_out(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error)
+{
     ggx_plan_request request = {.overrides = wanted->overrides,
                                 .override_count = wanted->override_count,
                                 .pure = wanted->pure,
@@ -102,15 +108,13 @@ ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error
                                 .shards = wanted->shards,
                                 .settings = wanted->settings,
                                 .setting_count = wanted->setting_count};
-    ggx_status status = ggx_flow_apply(flow, wanted, error);
     request.mixture = flow->mixture ? &flow->mixed : NULL;
     request.imatrix = flow->has_imatrix ? &flow->imatrix : NULL;
     request.requantize = wanted->requantize;
     request.writer = flow->writer;
     request.type = flow->type;
-    if (status == GGX_OK)
-        status = ggx_plan_make(&flow->plan, flow->registry, ggx_flow_laid(flow), &flow->result, flow->recipe, &request,
-                               flow->run, error);
+    ggx_status status = ggx_plan_make(&flow->plan, flow->registry, ggx_flow_laid(flow), &flow->result, flow->recipe,
+                                      &request, flow->run, error);
     flow->has_plan = status == GGX_OK;
     const ggx_setting *unused = status == GGX_OK ? ggx_settings_unused(wanted->settings, wanted->setting_count) : NULL;
     if (unused)
@@ -148,7 +152,8 @@ ggx_status ggx_flow_execute(ggx_flow *flows, const ggx_conversion *wanted, uint3
         ggx_flow *flow = &flows[opened];
         const ggx_conversion *w = &wanted[opened];
         ggx_output_request request = {
-            w->output, w->part, w->parts ? w->parts : 1, w->sync_bytes, {w->imatrix, w->recipe, w->metadata, NULL}};
+            w->output, w->part, w->parts ? w->parts : 1, w->sync_bytes, {w->imatrix, w->recipe, w->metadata, NULL},
+            w->replace};
         plans[opened] = &flow->plan;
         flow->quiet_run = *flow->run;
         if (opened) flow->quiet_run.progress = NULL; /* they get on together: one tells */

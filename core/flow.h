@@ -30,6 +30,7 @@ typedef struct ggx_conversion {
     uint64_t sync_bytes; /* bytes of output between two entries in the journal */
     uint32_t threads;
     uint32_t part, parts;
+    int32_t replace;    /* 1: the output takes the place of the input */
     int32_t stream;     /* --stream: convert while a remote model arrives */
     uint32_t timeout;   /* seconds after which a server counts as silent; 0: the usual */
     const char *sha256; /* of a single remote file, or NULL */
@@ -68,7 +69,10 @@ ggx_status ggx_flow_plan(ggx_flow *flow, const ggx_conversion *wanted, ggx_error
 /* The first half of that, for whoever only looks: writer, recipe and mixture; flow->result holds what would be written. */
 ggx_status ggx_flow_apply(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error);
 
-/* After it: the checkpoint that the result's views count in, decoded tensors on top. */
+/* The second half: the plan of flow->result, which may have been changed meanwhile. */
+ggx_status ggx_flow_lay_out(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error);
+
+/* After the first: the checkpoint that the result's views count in, decoded tensors on top. */
 const ggx_checkpoint *ggx_flow_laid(const ggx_flow *flow);
 
 /* Instead of ggx_flow_open: another output of what `opened` reads, which must stay open longer. */

@@ -60,7 +60,8 @@ static ggx_status run(streamed *s, ggx_streaming *streaming, ggx_error *error)
                                         0,
                                         1,
                                         UINT64_MAX, /* journalled by `mark` */
-                                        {s->wanted->imatrix, s->wanted->recipe, s->wanted->metadata, NULL}};
+                                        {s->wanted->imatrix, s->wanted->recipe, s->wanted->metadata, NULL},
+                                        0};
     ggx_status status = ggx_output_open(&flow->output, &request, &flow->plan, flow->run, error);
     if (status != GGX_OK) return status;
     status = take_up(s, streaming, error);

@@ -33,6 +33,7 @@ static const verb verbs[] = {
     {GGX_VERB_QUALITY, "quality", "MODEL OTHER", "compare the weights of two models", ggx_verb_quality, 2, 2},
     {GGX_VERB_DIFF, "diff", "SOURCE FILE", "compare a file with what a recipe makes of its source", ggx_verb_diff, 2,
      2},
+    {GGX_VERB_EDIT, "edit", "FILE", "set, remove or rename keys of a file", ggx_verb_edit, 1, 1},
     {GGX_VERB_BENCH, "bench", "", "measure how fast this machine quantizes", ggx_verb_bench, 0, 0},
     {GGX_VERB_VERSION, "version", "", "print the version", ggx_verb_version, 0, 0},
     {GGX_VERB_HELP, "help", "[VERB]", "print help", ggx_verb_help, 0, 1},

@@ -11,7 +11,7 @@
 #define MAKES_RESULT (MAKES_PLAN | GGX_VERB_RECIPES)
 #define OPENS_MODEL (MAKES_RESULT | GGX_VERB_INSPECT | GGX_VERB_HASH | GGX_VERB_FIT)
 #define COMPARES (GGX_VERB_QUALITY | GGX_VERB_DIFF)
-#define LOADS_PLUGINS (OPENS_MODEL | GGX_VERB_PLUGINS | GGX_VERB_TYPES | GGX_VERB_BENCH | COMPARES)
+#define LOADS_PLUGINS (OPENS_MODEL | GGX_VERB_PLUGINS | GGX_VERB_TYPES | GGX_VERB_BENCH | GGX_VERB_EDIT | COMPARES)
 #define TAKES_NAME (OPENS_MODEL | GGX_VERB_VERIFY | COMPARES | GGX_VERB_FETCH)
 #define EVERY_VERB UINT32_MAX
 
@@ -32,7 +32,7 @@ struct option {
 };
 
 static read_value read_timeout, read_flag, read_text, read_type, read_directory, read_setting, read_override, read_kv,
-    read_bytes, read_decimal, read_count, read_threads, read_part;
+    read_edit, read_unset, read_rename, read_bytes, read_decimal, read_count, read_threads, read_part;
 
 #define FIELD(name) offsetof(ggx_arguments, name)
 static const option options[] = {
@@ -41,8 +41,8 @@ static const option options[] = {
     {"revision", 0, GGX_VERB_FETCH, "NAME", "the branch, tag or commit; main if not given", read_text, FIELD(revision)},
     {"endpoint", 0, TAKES_NAME, "URL", "the hub of hf:// names; else $HF_ENDPOINT or huggingface.co", read_text,
      FIELD(endpoint)},
-    {"reader", 0, OPENS_MODEL | GGX_VERB_DIFF, "NAME", "the source's format, if its bytes do not tell", read_text,
-     FIELD(reader)},
+    {"reader", 0, OPENS_MODEL | GGX_VERB_DIFF | GGX_VERB_EDIT, "NAME", "the source's format, if its bytes do not tell",
+     read_text, FIELD(reader)},
     {"writer", 0, MAKES_RESULT | GGX_VERB_FIT, "NAME[-TYPE]", "the output's format; else its name decides", read_text,
      FIELD(writer)},
     {"type", 0, MAKES_RESULT | GGX_VERB_BENCH | GGX_VERB_DIFF, "TYPE[,TYPE]",
@@ -72,13 +72,21 @@ static const option options[] = {
      read_kv, 0},
     {"metadata", 0, MAKES_RESULT | GGX_VERB_DIFF, "FILE", "JSON with keys that go before those of the model's card",
      read_text, FIELD(metadata)},
+    {"output", 'o', GGX_VERB_EDIT, "FILE", "make a changed copy; else FILE itself is changed", read_text,
+     FIELD(output)},
+    {"set", 0, GGX_VERB_EDIT, "KEY=[TYPE:]VALUE",
+     "set a key; TYPE (as u32, str, f32[]) is needed for a new one; repeatable", read_edit, 0},
+    {"unset", 0, GGX_VERB_EDIT, "KEY", "remove a key; repeatable", read_unset, 0},
+    {"rename", 0, GGX_VERB_EDIT, "KEY=NEW", "give a key another name; repeatable", read_rename, 0},
+    {"chat-template", 0, GGX_VERB_EDIT, "FILE", "set the chat template to the file's text", read_text,
+     FIELD(chat_template)},
     {"recipe", 0, OPENS_MODEL | COMPARES, "NAME|FILE|none",
      "how files are read, tensors named and arranged; else what fits", read_text, FIELD(recipe)},
     {"html", 0, GGX_VERB_QUALITY, "FILE", "write a page with plots, too", read_text, FIELD(html)},
     {NULL, 'O', OPENS_MODEL | COMPARES, "NAME=VALUE", "an option of a reader or writer (ggx plugins NAME)",
      read_setting, 0},
-    {"memory", 0, MAKES_PLAN, "BYTES", "for tensors in work, as 64M or 2G; 64M if not given", read_bytes,
-     FIELD(memory)},
+    {"memory", 0, MAKES_PLAN | GGX_VERB_EDIT, "BYTES", "for tensors in work, as 64M or 2G; 64M if not given",
+     read_bytes, FIELD(memory)},
     {"threads", 0, MAKES_PLAN | GGX_VERB_HASH | GGX_VERB_VERIFY, "N", "else one for each CPU", read_threads,
      FIELD(threads)},
     {"part", 0, MAKES_PLAN, "I/N", "do only part I (from 0) of N; then ggx finish", read_part, 0},
@@ -235,6 +243,52 @@ static ggx_status read_kv(ggx_arguments *arguments, const option *o, const char 
     if (!kv.key.data) return ggx_fail(error, GGX_E_NOMEM, "no memory for the command line");
     arguments->kvs[arguments->kv_count++] = kv;
     return GGX_OK;
+}
+
+static const char *const edit_types[] = {"u8",  "i8",  "u16", "i16", "u32",  "i32",
+                                         "u64", "i64", "f32", "f64", "bool", "str"};
+
+/* How many bytes of the value name a type: those before the first colon, if they are one. */
+static uint64_t type_size(ggx_str value)
+{
+    const char *colon = memchr(value.data, ':', (size_t)value.size);
+    ggx_str type = {value.data, colon ? (uint64_t)(colon - value.data) : 0};
+    if (ggx_str_ends(type, GGX_LIT("[]"))) type.size -= 2;
+    for (size_t i = 0; i < sizeof edit_types / sizeof edit_types[0]; i++)
+        if (type.size && ggx_str_same(type, ggx_str_of(edit_types[i]))) return (uint64_t)(colon - value.data);
+    return 0;
+}
+
+static ggx_status read_edit(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    const char *equals = strchr(value, '=');
+    if (!equals || equals == value) return refuse(o, value, "KEY=VALUE or KEY=TYPE:VALUE, as general.name=tiny", error);
+    ggx_edit *edit = &arguments->edits[arguments->edit_count++];
+    const ggx_str all = ggx_str_of(equals + 1);
+    const uint64_t type = type_size(all), skipped = type ? type + 1 : 0;
+    *edit = (ggx_edit){.kind = GGX_EDIT_SET,
+                       .key = ggx_arena_str(&arguments->arena, (ggx_str){value, (uint64_t)(equals - value)}),
+                       .type = {all.data, type},
+                       .value = {all.data + skipped, all.size - skipped}};
+    return edit->key.data ? GGX_OK : ggx_fail(error, GGX_E_NOMEM, "no memory for the command line");
+}
+
+static ggx_status read_unset(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    if (!*value) return refuse(o, value, "a key", error);
+    arguments->edits[arguments->edit_count++] = (ggx_edit){.kind = GGX_EDIT_UNSET, .key = ggx_str_of(value)};
+    return GGX_OK;
+}
+
+static ggx_status read_rename(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    const char *equals = strchr(value, '=');
+    if (!equals || equals == value || !equals[1]) return refuse(o, value, "KEY=NEW", error);
+    ggx_edit *edit = &arguments->edits[arguments->edit_count++];
+    *edit = (ggx_edit){.kind = GGX_EDIT_RENAME,
+                       .key = ggx_arena_str(&arguments->arena, (ggx_str){value, (uint64_t)(equals - value)}),
+                       .value = ggx_str_of(equals + 1)};
+    return edit->key.data ? GGX_OK : ggx_fail(error, GGX_E_NOMEM, "no memory for the command line");
 }
 
 static ggx_status read_bytes(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
@@ -418,7 +472,8 @@ ggx_status ggx_arguments_parse(ggx_arguments *arguments, uint32_t verb, int coun
     a->overrides = ggx_arena_array(&a->arena, room, sizeof *a->overrides);
     a->settings = ggx_arena_array(&a->arena, room, sizeof *a->settings);
     a->kvs = ggx_arena_array(&a->arena, room, sizeof *a->kvs);
-    if (!a->operands || !a->plugin_path || !a->overrides || !a->settings || !a->kvs)
+    a->edits = ggx_arena_array(&a->arena, room, sizeof *a->edits);
+    if (!a->edits || !a->operands || !a->plugin_path || !a->overrides || !a->settings || !a->kvs)
         return ggx_fail(error, GGX_E_NOMEM, "no memory for the command line");
     ggx_status status = GGX_OK;
     words w = {list, count};

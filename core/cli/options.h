@@ -4,7 +4,7 @@
 #ifndef GGX_CORE_CLI_OPTIONS_H
 #define GGX_CORE_CLI_OPTIONS_H
 
-#include "plan/plan.h"
+#include "edit.h"
 
 /* Verbs, as bits: an option says which ones take it. */
 #define GGX_VERB_CONVERT 1u
@@ -24,6 +24,7 @@
 #define GGX_VERB_FETCH 32768u
 #define GGX_VERB_CACHE 65536u
 #define GGX_VERB_DIFF 131072u
+#define GGX_VERB_EDIT 262144u
 
 /* What the user wrote. Strings are argv's or live in the arena; NULL, 0 and an empty list mean "not given", but for `memory` and
  * `parts`, which have their defaults. */
@@ -33,9 +34,11 @@ typedef struct ggx_arguments {
     uint32_t operand_count;
     const char *reader, *writer, *recipe, *type, *output, *cpu_mask, *tensor;
     const char *output_type, *embedding_type, *imatrix, *via, *layout, *html, *metadata;
-    const char *algorithm, *manifest, *signature, *key, *sha256, *endpoint, *revision;
+    const char *algorithm, *manifest, *signature, *key, *sha256, *endpoint, *revision, *chat_template;
     ggx_kv *kvs; /* --override-kv */
     uint64_t kv_count;
+    ggx_edit *edits; /* --set, --unset, --rename, --chat-template */
+    uint32_t edit_count;
     const char **plugin_path; /* ended by NULL */
     uint32_t plugin_path_count;
     ggx_type_override *overrides; /* --tensor-type */

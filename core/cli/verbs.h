@@ -31,6 +31,7 @@ int ggx_verb_recipes(ggx_cli *cli);
 int ggx_verb_bench(ggx_cli *cli);
 int ggx_verb_quality(ggx_cli *cli);
 int ggx_verb_diff(ggx_cli *cli);
+int ggx_verb_edit(ggx_cli *cli);
 int ggx_verb_fit(ggx_cli *cli);
 int ggx_verb_hash(ggx_cli *cli);
 int ggx_verb_verify(ggx_cli *cli);

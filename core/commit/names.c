@@ -40,7 +40,7 @@ char *ggx_output_partial(const char *path, uint64_t parts, const uint64_t digest
 static ggx_status refuse_input(const ggx_output *o, const struct stat *st, const char *path, ggx_error *error)
 {
     const ggx_source *source = o->plan->checkpoint->source;
-    for (uint32_t i = 0, n = source->count(source); i < n; i++) {
+    for (uint32_t i = 0, n = o->replace ? 0 : source->count(source); i < n; i++) {
         uint64_t identity[3];
         if (ggx_source_identity(source, i, identity, NULL) == GGX_OK && identity[1] == (uint64_t)st->st_size &&
             identity[2] == (uint64_t)st->st_ino)

@@ -206,6 +206,7 @@ ggx_status ggx_output_open(ggx_output *o, const ggx_output_request *request, con
     o->parts = request->parts;
     o->sync_bytes = request->sync_bytes;
     memcpy(o->kept, request->kept, sizeof o->kept);
+    o->replace = request->replace;
     o->first_tile = plan->tile_count / o->parts * o->part + plan->tile_count % o->parts * o->part / o->parts;
     o->end_tile = plan->tile_count / o->parts * (o->part + 1) + plan->tile_count % o->parts * (o->part + 1) / o->parts;
     pthread_mutex_init(&o->lock, NULL);

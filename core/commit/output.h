@@ -16,6 +16,7 @@ typedef struct ggx_output_request {
     uint32_t part, parts; /* 0 of 1: the whole */
     uint64_t sync_bytes;  /* journal after this many bytes of tiles */
     const char *kept[4];  /* paths of other files in use, which the output must not replace; NULL: none */
+    int32_t replace;      /* 1: it may replace the source that it is made from */
 } ggx_output_request;
 
 typedef struct ggx_output_file {
@@ -32,7 +33,8 @@ typedef struct ggx_output {
     ggx_output_file *files;
     uint32_t file_count;
     uint32_t part, parts;
-    const char *kept[4];           /* as in the request */
+    const char *kept[4]; /* as in the request */
+    int32_t replace;
     uint8_t *done;                 /* one bit a tile */
     uint64_t resumed;              /* tiles that an earlier run had done */
     uint64_t first_tile, end_tile; /* this part's */
