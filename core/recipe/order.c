@@ -71,9 +71,16 @@ ggx_status ggx_order_sources(ggx_apply *apply)
     ranked *list = ggx_arena_array(&apply->eval->arena, n, sizeof *list);
     apply->ranks = ggx_arena_array(&apply->eval->arena, n, sizeof *apply->ranks);
     if (!list || !apply->ranks) return ggx_fail(apply->error, GGX_E_NOMEM, "no memory to order the source's tensors");
-    for (uint64_t i = 0; i < n; i++) { /* the tensors of a file come one after the other */
+    const uint64_t own = c->base ? c->base->tensor_count : n;
+    for (uint64_t i = 0; i < own; i++) { /* the tensors of a file come one after the other */
         int same = i && c->tensors[i].member == c->tensors[i - 1].member;
         list[i] = (ranked){&c->tensors[i], same ? list[i - 1].file : i, i};
+    }
+    for (uint64_t i = own; i < n; i++) { /* unpacked ones behind all, file by file */
+        const uint64_t *inputs = c->decoded[i]->inputs;
+        uint32_t k = 0;
+        while (k + 1 < GGX_DECODER_INPUTS && inputs[k] == UINT64_MAX) k++;
+        list[i] = (ranked){&c->tensors[i], own + (inputs[k] < own ? list[inputs[k]].file : own), i};
     }
     qsort(list, (size_t)n, sizeof *list, by_file_and_name);
     for (uint64_t i = 0; i < n; i++) apply->ranks[list[i].index] = i;

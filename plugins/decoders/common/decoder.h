@@ -19,7 +19,16 @@
     }
 
 /* Types whose elements become floats. Kept small, so that an instance can hold it. */
-enum { GGX_ELEM_NONE, GGX_ELEM_F32, GGX_ELEM_F16, GGX_ELEM_BF16, GGX_ELEM_E4M3, GGX_ELEM_E5M2, GGX_ELEM_E8M0 };
+enum {
+    GGX_ELEM_NONE,
+    GGX_ELEM_F32,
+    GGX_ELEM_F16,
+    GGX_ELEM_BF16,
+    GGX_ELEM_E4M3,
+    GGX_ELEM_E5M2,
+    GGX_ELEM_E8M0,
+    GGX_ELEM_I8
+};
 
 static inline int ggx_type_is(const ggx_packed *p, const char *name)
 {
@@ -28,7 +37,7 @@ static inline int ggx_type_is(const ggx_packed *p, const char *name)
 
 static inline uint32_t ggx_elem_of(const ggx_packed *p)
 {
-    static const char *const names[] = {"", "f32", "f16", "bf16", "f8_e4m3", "f8_e5m2", "f8_e8m0"};
+    static const char *const names[] = {"", "f32", "f16", "bf16", "f8_e4m3", "f8_e5m2", "f8_e8m0", "i8"};
     for (uint32_t i = 1; i < sizeof names / sizeof *names; i++)
         if (ggx_type_is(p, names[i])) return i;
     return GGX_ELEM_NONE;
@@ -52,6 +61,7 @@ static inline float ggx_elem_get(uint32_t elem, const void *data, uint64_t i)
     case GGX_ELEM_F16: return ggx_f16_decode(ggx_u16_get(from + 2 * i));
     case GGX_ELEM_BF16: return ggx_bf16_decode(ggx_u16_get(from + 2 * i));
     case GGX_ELEM_E4M3: return ggx_e4m3_decode(from[i]);
+    case GGX_ELEM_I8: return (float)(int8_t)from[i];
     case GGX_ELEM_E5M2: return ggx_f16_decode((uint16_t)(from[i] << 8));
     default:
         return from[i] == 255 ? ggx_f32_make(0x7fc00000u)

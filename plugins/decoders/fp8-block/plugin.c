@@ -18,7 +18,7 @@ static ggx_status open_decoder(void *self, const ggx_packed *in, const ggx_optio
                   cols = ggx_option_number(options, "fp8-block.columns", 0);
     x->weight = ggx_elem_of(&in[0]);
     x->scale = ggx_elem_of(&in[1]);
-    if (!x->weight) return ggx_packed_refuse("weight", &in[0], "f8_e4m3 or another float", error);
+    if (!x->weight) return ggx_packed_refuse("weight", &in[0], "f8_e4m3, i8 or another float", error);
     if (!x->scale) return ggx_packed_refuse("scale", &in[1], "floats", error);
     if (rows < 0 || cols < 0 || !rows != !cols)
         return ggx_fail(error, GGX_E_MALFORMED, "a block of %lld x %lld elements; both are 1 or more, or left out",

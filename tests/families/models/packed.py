@@ -1,0 +1,88 @@
+"""Packed weights as they are published, unpacked on the way: a Llama whose projections are FP8 in blocks, GPTQ, or compressed-tensors."""
+import os
+
+import tiny
+from models.llama import SMALL
+
+
+def pack(folder, conf, change):
+    """Replaces each projection X.weight of a Llama by what change(weight) gives: {ending: tensor}."""
+    from safetensors.torch import load_file, save_file
+    from transformers import LlamaConfig
+    tiny.model(folder, LlamaConfig(**SMALL))
+    tiny.sentencepiece(folder)
+    path = os.path.join(folder, "model.safetensors")
+    tensors, out = load_file(path), {}
+    for name, tensor in tensors.items():
+        if name.endswith("_proj.weight"):
+            out.update({name.removesuffix("weight") + end: t.contiguous() for end, t in change(tensor).items()})
+        else:
+            out[name] = tensor
+    save_file(out, path, {"format": "pt"})
+    tiny.edit(folder, quantization_config=conf)
+
+
+def fp8(folder, block):
+    import torch
+
+    def change(weight):
+        rows, cols = [-(-n // b) for n, b in zip(weight.shape, block or weight.shape)]
+        scale = torch.rand(rows, cols) * 0.01 + 0.001
+        return {"weight": (weight * 100).to(torch.float8_e4m3fn), "weight_scale_inv": scale if block else scale[0, 0]}
+
+    pack(folder, {"quant_method": "fp8", "fmt": "e4m3", "activation_scheme": "dynamic", "weight_block_size": block}, change)
+
+
+def gptq(folder, bits=4, dtype="float16", **more):
+    import torch
+
+    def change(weight):
+        out, inner = weight.shape
+        each, groups = 32 // bits, inner // 32
+        ints = lambda *shape: torch.randint(-2 ** 31, 2 ** 31 - 1, shape, dtype=torch.int64).to(torch.int32)
+        return {"qweight": ints(inner // each, out), "qzeros": ints(groups, out // each), "scales": (torch.rand(groups, out) * 0.1).to(getattr(torch, dtype)),
+                "g_idx": (torch.arange(inner) // 32).to(torch.int32)}
+
+    pack(folder, {"quant_method": "gptq", "bits": bits, "group_size": 32, "desc_act": False, "sym": True, **more}, change)
+
+
+def channels(folder, kind):
+    """compressed-tensors with a scale for each row."""
+    import torch
+
+    def change(weight):
+        small = (weight * 100).to(torch.float8_e4m3fn if kind == "float" else torch.int8)
+        return {"weight": small, "weight_scale": (torch.rand(weight.shape[0], 1) * 0.01 + 0.001).to(torch.bfloat16)}
+
+    pack(folder, {"quant_method": "compressed-tensors", "format": f"{kind}-quantized", "config_groups": {
+        "group_0": {"targets": ["Linear"], "weights": {"num_bits": 8, "type": kind, "strategy": "channel", "symmetric": True}}}}, change)
+
+
+def grouped(folder, zeros=False):
+    """compressed-tensors with integers in 32 bit words."""
+    import torch
+
+    def change(weight):
+        out, inner = weight.shape
+        ints = lambda *shape: torch.randint(-2 ** 31, 2 ** 31 - 1, shape, dtype=torch.int64).to(torch.int32)
+        made = {"weight_packed": ints(out, inner // 8), "weight_shape": torch.tensor([out, inner]),
+                "weight_scale": (torch.rand(out, inner // 32) * 0.1).to(torch.bfloat16)}
+        return {**made, "weight_zero_point": ints(out // 8, inner // 32)} if zeros else made
+
+    pack(folder, {"quant_method": "compressed-tensors", "format": "pack-quantized", "config_groups": {
+        "group_0": {"targets": ["Linear"], "weights": {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 32, "symmetric": not zeros}}}}, change)
+
+
+VARIANTS = {
+    "fp8-blocks": lambda folder: fp8(folder, [32, 48]),
+    "fp8-whole": lambda folder: fp8(folder, None),
+    "gptq-4": gptq,
+    "gptq-8": lambda folder: gptq(folder, 8),
+    "gptq-2": lambda folder: gptq(folder, 2, "bfloat16"),
+    "gptq-v2": lambda folder: gptq(folder, checkpoint_format="gptq_v2"),
+    "channels-fp8": lambda folder: channels(folder, "float"),
+    "channels-int8": lambda folder: channels(folder, "int"),
+    "grouped": grouped,
+    "grouped-zeros": lambda folder: grouped(folder, True),
+}
+NO_LOGITS = {name: "the framework unpacks it with packages that are not here" for name in VARIANTS}
