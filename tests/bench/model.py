@@ -21,13 +21,12 @@ EMBD, FF, VOCAB = 4096, 11008, 32000
 
 QUANTIZE = """
 import ctypes, sys
-sys.argv.append("import")
 sys.path[:0] = {paths!r}
-import mixtures
-llama = mixtures.library()
-params = llama.llama_model_quantize_default_params()
-params.nthread, params.ftype = {threads}, mixtures.TYPES[{type!r}]
-sys.exit(llama.llama_model_quantize({source!r}.encode(), {target!r}.encode(), ctypes.byref(params)) != 0)
+import llama
+library = llama.Library()
+params = library.llama_model_quantize_default_params()
+params.nthread, params.ftype = {threads}, llama.QUANTIZE_TYPES[{type!r}]
+sys.exit(library.llama_model_quantize({source!r}.encode(), {target!r}.encode(), ctypes.byref(params)) != 0)
 """
 
 

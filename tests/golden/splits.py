@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 
+import llama as llama_cpp
 import mixtures
 import oracle
 
@@ -238,7 +239,7 @@ def untouched(gguf, folder, source):
 
 def main():
     np, gguf = oracle.modules("numpy", "gguf")
-    llama, lib = mixtures.library(), base()
+    llama, lib = llama_cpp.Library(), base()
     models = dict(mixtures.models())
     with tempfile.TemporaryDirectory() as folder:
         source = os.path.join(folder, "in.gguf")
