@@ -34,6 +34,12 @@ def bare(folder, make, configuration):
     tiny.bare(folder, configuration)
 
 
+def head(folder, make):
+    """An output matrix of its own, though config.json says that there is none."""
+    make(folder)
+    tiny.edit(folder, tie_word_embeddings=True)
+
+
 def joint(folder, make):
     """All experts in one tensor, as newer checkpoints have them."""
     import torch
@@ -65,6 +71,7 @@ VARIANTS = {
     "qwen3moe": qwen3moe,
     "qwen3moe-bare": lambda folder: bare(folder, qwen3moe, Qwen3MoeConfig),
     "qwen3moe-biases": lambda folder: qwen3moe(folder, attention_bias=True),
+    "qwen2-head": lambda folder: head(folder, qwen2),
     "qwen3moe-yarn": lambda folder: qwen3moe(folder, rope_parameters={"rope_type": "yarn", "rope_theta": 1000000.0, "factor": 4.0,
                                                                                              "original_max_position_embeddings": 32}),
     "qwen3": qwen3,
