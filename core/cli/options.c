@@ -31,8 +31,8 @@ struct option {
     size_t field; /* offset in ggx_arguments */
 };
 
-static read_value read_timeout, read_flag, read_text, read_type, read_directory, read_setting, read_override, read_kv,
-    read_edit, read_unset, read_rename, read_bytes, read_decimal, read_count, read_threads, read_part;
+static read_value read_timeout, read_flag, read_text, read_type, read_directory, read_setting, read_pre, read_override,
+    read_kv, read_edit, read_unset, read_rename, read_bytes, read_decimal, read_count, read_threads, read_part;
 
 #define FIELD(name) offsetof(ggx_arguments, name)
 static const option options[] = {
@@ -85,6 +85,7 @@ static const option options[] = {
     {"html", 0, GGX_VERB_QUALITY, "FILE", "write a page with plots, too", read_text, FIELD(html)},
     {NULL, 'O', OPENS_MODEL | COMPARES, "NAME=VALUE", "an option of a reader or writer (ggx plugins NAME)",
      read_setting, 0},
+    {"pre", 0, MAKES_RESULT | COMPARES, "NAME", "how the vocabulary splits text, when that is not known", read_pre, 0},
     {"memory", 0, MAKES_PLAN | GGX_VERB_EDIT, "BYTES", "for tensors in work, as 64M or 2G; 64M if not given",
      read_bytes, FIELD(memory)},
     {"threads", 0, MAKES_PLAN | GGX_VERB_HASH | GGX_VERB_VERIFY, "N", "else one for each CPU", read_threads,
@@ -183,6 +184,14 @@ static ggx_status read_setting(ggx_arguments *arguments, const option *o, const 
     const char *name = ggx_arena_str(&arguments->arena, (ggx_str){value, size}).data;
     if (!name) return ggx_fail(error, GGX_E_NOMEM, "no memory for the command line");
     arguments->settings[arguments->setting_count++] = (ggx_setting){name, equals ? equals + 1 : NULL, 0};
+    return GGX_OK;
+}
+
+/* The option of that name of whichever plugin reads the vocabulary. */
+static ggx_status read_pre(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    if (!value[0]) return refuse(o, value, "NAME", error);
+    arguments->settings[arguments->setting_count++] = (ggx_setting){"*.pre", value, 0};
     return GGX_OK;
 }
 

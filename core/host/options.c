@@ -79,12 +79,19 @@ static ggx_status read_value(const reading *r)
                     r->value->name, r->value->type);
 }
 
+/* "*.x" is the option x of every plugin. */
+static int names(const char *setting, const char *option)
+{
+    const char *dot = strchr(option, '.');
+    return !strcmp(setting, option) || (dot && !strncmp(setting, "*.", 2) && !strcmp(setting + 2, dot + 1));
+}
+
 /* The last setting of the name counts; all are used. */
 static const ggx_setting *find_setting(const char *name, ggx_setting *settings, uint32_t count)
 {
     const ggx_setting *last = NULL;
     for (uint32_t i = 0; i < count; i++) {
-        if (strcmp(settings[i].name, name)) continue;
+        if (!names(settings[i].name, name)) continue;
         settings[i].used = 1;
         last = &settings[i];
     }

@@ -94,6 +94,26 @@ CALL(digest)
     return GGX_OK;
 }
 
+/* SHA-256 of a string's bytes. */
+CALL(sha256)
+{
+    UNUSED_CALL;
+    uint8_t digest[GGX_HASH_MAX];
+    char *text;
+    ggx_hash hash;
+    if (args->kind != GGX_VALUE_STR)
+        return GGX_NODE_FAIL(eval, node, "sha256() needs a string, not %s", ggx_value_kind(args));
+    ggx_hash_begin(&hash, GGX_HASH_SHA256, 0);
+    ggx_hash_update(&hash, args->text.data, args->text.size);
+    uint32_t size = ggx_hash_end(&hash, digest);
+    ggx_status status = ggx_eval_bytes(eval, node, GGX_HASH_TEXT, &text);
+    if (status == GGX_OK) status = ggx_eval_work(eval, node, args->text.size / 16);
+    if (status != GGX_OK) return status;
+    ggx_hash_text(digest, size, text);
+    *out = ggx_value_text((ggx_str){text, 2ull * size});
+    return GGX_OK;
+}
+
 /* How many elements the outputs have whose names match. */
 CALL(elements)
 {
@@ -119,6 +139,7 @@ const ggx_function ggx_vocab_functions[] = {
     {"digest", 1, 1, call_digest},
     {"elements", 1, 1, call_elements},
     {"model_parts", 2, 2, ggx_call_model_parts},
+    {"sha256", 1, 1, call_sha256},
     {"text", 1, 1, call_text},
     {"title", 1, 1, ggx_call_title},
     {"vocab", 2, 2, call_vocab},

@@ -92,10 +92,8 @@ ggx_status ggx_parser_value(const ggx_recipe_parser *parser, const ggx_json *jso
     case GGX_JSON_TRUE:
     case GGX_JSON_FALSE: node->literal = ggx_value_bool(json->kind == GGX_JSON_TRUE); return GGX_OK;
     case GGX_JSON_NULL: return GGX_OK;
-    case GGX_JSON_ARRAY: break;
-    default:
-        return GGX_PARSER_FAIL(parser, json,
-                               "an object is no value; a value is a literal, a list or a string that begins with =");
+    case GGX_JSON_OBJECT: node->literal = (ggx_value){.kind = GGX_VALUE_MAP, .at.map = json}; return GGX_OK;
+    default: break; /* a list */
     }
     node->kind = GGX_NODE_LIST;
     node->args = ggx_arena_array(parser->arena, json->count, sizeof *node->args);

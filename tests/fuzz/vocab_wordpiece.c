@@ -18,7 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (model > size - 2) model = size - 2;
     reader_harness_init(&h, GGX_SOURCE_DIRECTORY);
     reader_harness_add(&h, "added_tokens.json", data + 2 + model, size - 2 - model);
+    reader_harness_add(&h, "config.json", data + 2 + model, size - 2 - model);
     reader_harness_add(&h, "merges.txt", data + 2 + model, size - 2 - model);
+    reader_harness_add(&h, "special_tokens_map.json", data + 2 + model, size - 2 - model);
     if (model) reader_harness_add(&h, "tokenizer.json", data + 2, model);
     reader_harness_add(&h, "tokenizer_config.json", data + 2 + model, size - 2 - model);
     reader_harness_add(&h, "vocab.txt", data + 2 + model, size - 2 - model);

@@ -49,7 +49,7 @@ def valid(value, schema):
 BAD = [{}, {"id": "A"}, {"id": "r", "tensor": []}, {"id": "r", "specificity": 0}, {"id": "r", "tensors": [{"to": "x"}]},
        {"id": "r", "tensors": [{"from": "x", "form": "y", "to": "z"}]}, {"id": "r", "tensors": [{"from": "x", "to": "y", "at": "end"}]},
        {"id": "r", "tensors": [{"from": "x", "to": "y", "do": ["transpoze"]}]}, {"id": "r", "outputs": {"x": {"order": "up"}}},
-       {"id": "r", "outputs": {"x": {"header": {"k": {"u33": 1}}}}}, {"id": "r", "values": {"a b": 1}}, {"id": "r", "values": {"a": {}}},
+       {"id": "r", "outputs": {"x": {"header": {"k": {"u33": 1}}}}}, {"id": "r", "values": {"a b": 1}},
        {"id": "r", "tensors": [{"from": "x", "drop": "y", "to": "z"}]}, {"id": "r", "tensors": [{"from": "", "to": "z"}]}]
 
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const names[] = {"added_tokens.json",     "config.json",    "merges.txt",
+static const char *const names[] = {"added_tokens.json",       "config.json",    "merges.txt",
                                     "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json"};
 
 static int add(reader_harness *h, const char *folder, const char *name)

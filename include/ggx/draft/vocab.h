@@ -1,13 +1,15 @@
 /* ggx/draft/vocab.h - a vocabulary: what a tokenizer's files say, as key/values that recipes put into a header.
  *
  * A plugin is one function over the source's files. It finds the files it knows by name (source->find), and pushes what they hold as
- * key/values; a recipe asks for them with vocab(NAME, KEY). It runs no tokenizer's code and opens no file. The input is hostile, as
+ * key/values; a recipe asks for them with vocab(NAME, KEY). It runs nothing that the files bring and opens no file. The input is hostile, as
  * for a reader: see reader.h. Since 0.1 (draft: the id changes with the layout).
  *
  * Keys that recipes share, each left out when the files do not say it:
  *
  *     model                string    the tokenizer's algorithm, as tokenizer.ggml.model names it
- *     pre                  string    the pre-tokenizer, as tokenizer.ggml.pre names it
+ *     pre                  string    the pre-tokenizer, as tokenizer.ggml.pre names it, where the user says it
+ *     reference_ids        string    else: the ids of llama.cpp's reference text, "[1, 2, 3]"; their SHA-256 is known for many
+ *     trouble              string    why there are none
  *     tokens               string[]  by id, bytes
  *     scores               f32[]     by id
  *     types                i32[]     by id: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte

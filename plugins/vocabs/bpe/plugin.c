@@ -46,16 +46,11 @@ static ggx_status push_all(automatic *a, const ggx_options *options, const ggx_s
 {
     const ggx_option_value *pre = ggx_option_find(options, "bpe.pre");
     vocab_tokens tokens;
-    ggx_str ids = {NULL, 0};
     ggx_status status = vocab_push_text(sink, "model", "gpt2", error);
-    if (status == GGX_OK && pre) status = vocab_push_text_of(sink, "pre", pre->text, error);
     if (status == GGX_OK) status = automatic_tokens(a, &tokens);
     if (status == GGX_OK) status = vocab_push(&tokens, sink, 0);
-    if (status == GGX_OK)
-        status = vocab_push_array(sink, "merges", GGX_KV_STRING, a->t.merge, a->t.merge_count, error);
-    if (status == GGX_OK && !pre) status = automatic_reference(a, &ids);
-    if (status == GGX_OK && ids.data) status = vocab_push_text_of(sink, "reference_ids", ids, error);
-    return status == GGX_OK && a->trouble.status != GGX_OK ? vocab_push_text(sink, "trouble", a->trouble.text, error) : status;
+    if (status == GGX_OK) status = vocab_push_array(sink, "merges", GGX_KV_STRING, a->t.merge, a->t.merge_count, error);
+    return status == GGX_OK ? automatic_push_pre(a, pre ? &pre->text : NULL, sink) : status;
 }
 
 static ggx_status read_vocab(const ggx_host *host, const ggx_source *source, const ggx_options *options,

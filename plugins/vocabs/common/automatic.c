@@ -1,12 +1,13 @@
 /* automatic.c - which class transformers takes for a folder, and what it builds. */
 #include "automatic.h"
-#include "classes_json.h"
+#include <classes_json.h>
 #include <ggx_sdk/error.h>
 
 /* --- the table -------------------------------------------------------------------------------------------------------------------- */
 
 /* The walk stands at the value of table[section][key] when it is there. */
-static int look_up(automatic *a, const char *section, ggx_str key, ggx_json_parser *parser, vocab_walk outer[1], vocab_walk *w)
+static int look_up(automatic *a, const char *section, ggx_str key, ggx_json_parser *parser, vocab_walk outer[1],
+                   vocab_walk *w)
 {
     static const vocab_file table = {{(const char *)classes_json, sizeof classes_json}, GGX_NO_MEMBER};
     vocab_walk_file(outer, parser, a->t.host, &table, a->t.error);
@@ -46,7 +47,8 @@ static int distrusted(automatic *a, ggx_str model_type)
 /* Classes that are none of their own: they take the file as it is. */
 static int takes_file(ggx_str name)
 {
-    static const char *const names[] = {"TokenizersBackend", "PythonBackend", "PreTrainedTokenizer", "MistralCommonBackend"};
+    static const char *const names[] = {"TokenizersBackend", "PythonBackend", "PreTrainedTokenizer",
+                                        "MistralCommonBackend"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (vocab_is(name, names[i])) return 1;
     return 0;
@@ -66,8 +68,8 @@ static ggx_str choose(automatic *a)
     const settings *s = &a->s;
     ggx_str hub = s->named.data ? s->named : s->config_named, own = without_fast(registered(a, s->model_type));
     int doubted = distrusted(a, s->model_type);
-    if (!s->auto_map && vocab_is(without_fast(hub), "LlamaTokenizer") && !vocab_is(own, "MistralCommonBackend") && !doubted &&
-        (has_byte_level(a->t.splitter) || has_byte_level(a->t.decoder)))
+    if (!s->auto_map && vocab_is(without_fast(hub), "LlamaTokenizer") && !vocab_is(own, "MistralCommonBackend") &&
+        !doubted && (has_byte_level(a->t.splitter) || has_byte_level(a->t.decoder)))
         return none;
     if (!s->auto_map && hub.data && own.data && !vocab_same(own, without_fast(hub))) {
         ggx_str name = doubted ? own : without_fast(hub);
@@ -88,7 +90,9 @@ static void configure(automatic *a, part *p, int prefix_space)
         configure(a, p->children, prefix_space);
         if (vocab_is(p->type, "ByteLevel") && prefix_space >= 0) p->add_prefix_space = prefix_space;
         if (vocab_is(p->type, "Metaspace") && prefix_space >= 0)
-            p->scheme = !prefix_space ? (ggx_str){"never", 5} : s->legacy == 1 ? (ggx_str){"always", 6} : (ggx_str){"first", 5};
+            p->scheme = !prefix_space    ? (ggx_str){"never", 5}
+                        : s->legacy == 1 ? (ggx_str){"always", 6}
+                                         : (ggx_str){"first", 5};
         if (!vocab_is(p->type, "BertNormalizer")) continue;
         if (s->lower >= 0) p->lowercase = s->lower;
         if (s->han >= 0) p->han = s->han;
@@ -129,7 +133,8 @@ static ggx_status read_around(automatic *a, vocab_walk *outer)
             if (a->s.given[special] != 2) special = side;
             if (a->s.given[special] == 2) text = a->s.special[special].content;
             uint32_t *count = side ? &p->after_count : &p->before_count;
-            ggx_str **list = side ? &p->after : &p->before, *longer = a->t.host->alloc(a->t.host, (*count + 1ull) * sizeof *longer);
+            ggx_str **list = side ? &p->after : &p->before,
+                    *longer = a->t.host->alloc(a->t.host, (*count + 1ull) * sizeof *longer);
             if (!longer) return tokenizer_no_memory(&a->t);
             if (*count) memcpy(longer, *list, *count * sizeof *longer);
             longer[(*count)++] = text;
@@ -143,13 +148,15 @@ static ggx_status read_class_field(automatic *a, vocab_walk *w, int *prefix_spac
     tokenizer *t = &a->t;
     uint32_t kind = w->value.kind;
     if (vocab_walk_is(w, "unknown"))
-        return ggx_fail(t->error, GGX_E_UNSUPPORTED, "how transformers' %.*s splits text is not known here", GGX_STR_ARGS(a->class));
+        return ggx_fail(t->error, GGX_E_UNSUPPORTED, "how transformers' %.*s splits text is not known here",
+                        GGX_STR_ARGS(a->class));
     if (vocab_walk_is(w, "normalizer")) return tokenizer_read_part(t, w, &t->normalizer);
     if (vocab_walk_is(w, "pre_tokenizer")) return tokenizer_read_part(t, w, &t->splitter);
     if (vocab_walk_is(w, "decoder")) return tokenizer_read_part(t, w, &t->decoder);
     if (vocab_walk_is(w, "special")) return read_class_specials(a, w);
     if (vocab_walk_is(w, "around")) return read_around(a, w);
-    if (vocab_walk_is(w, "prefix_space")) *prefix_space = a->s.prefix_space >= 0 ? a->s.prefix_space : kind == GGX_JSON_TRUE;
+    if (vocab_walk_is(w, "prefix_space"))
+        *prefix_space = a->s.prefix_space >= 0 ? a->s.prefix_space : kind == GGX_JSON_TRUE;
     if (vocab_walk_is(w, "model")) {
         t->unk = t->prefix = t->suffix = (ggx_str){NULL, 0};
         return tokenizer_read_model(t, w);
@@ -165,7 +172,8 @@ static ggx_status build(automatic *a)
     uint32_t model = a->t.model;
     ggx_status status = GGX_OK;
     if (!a->class.data || !look_up(a, "classes", a->class, &parser, &outer, &w)) {
-        a->class = (ggx_str){NULL, 0}; /* a name that transformers does not have, or a class without a constructor of its own */
+        a->class = (ggx_str){
+            NULL, 0}; /* a name that transformers does not have, or a class without a constructor of its own */
         return GGX_OK;
     }
     int had_unk = 0;
@@ -175,8 +183,8 @@ static ggx_status build(automatic *a)
     had_unk = a->t.unk.data != NULL;
     if (had_unk && a->s.given[SPECIAL_UNK] == 2) a->t.unk = a->s.special[SPECIAL_UNK].content;
     if (model && model != a->t.model && status == GGX_OK)
-        status = ggx_fail(a->t.error, GGX_E_UNSUPPORTED, "tokenizer.json is of another algorithm than transformers' %.*s",
-                          GGX_STR_ARGS(a->class));
+        status = ggx_fail(a->t.error, GGX_E_UNSUPPORTED,
+                          "tokenizer.json is of another algorithm than transformers' %.*s", GGX_STR_ARGS(a->class));
     configure(a, a->t.normalizer, prefix_space);
     configure(a, a->t.splitter, prefix_space);
     return status;
@@ -274,7 +282,8 @@ ggx_status automatic_build(automatic *a)
         status = GGX_OK;
     }
     int explicit_ends = !a->has_json && (a->s.add_bos >= 0 || a->s.add_eos >= 0);
-    if (status == GGX_OK && (!a->t.post || (explicit_ends && !(a->class.data && a->t.post)))) status = post_by_settings(a);
+    if (status == GGX_OK && (!a->t.post || (explicit_ends && !(a->class.data && a->t.post))))
+        status = post_by_settings(a);
     if (status == GGX_OK) status = add_all(a);
     return status == GGX_OK ? resolve_around(&a->t, a->t.post) : status;
 }

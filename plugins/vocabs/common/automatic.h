@@ -41,7 +41,8 @@ ggx_status settings_read(settings *s, tokenizer *t, const ggx_source *source);
 ggx_status automatic_build(automatic *a);
 /* Tokens by id, with their types as llama.cpp's converter gives them. */
 ggx_status automatic_tokens(automatic *a, vocab_tokens *out);
-/* The ids of llama.cpp's reference text, as Python writes a list; or why not: then data is NULL, and `trouble` says it. */
-ggx_status automatic_reference(automatic *a, ggx_str *out);
+/* Pushes "pre" when the user gave it; else "reference_ids", the ids of llama.cpp's reference text as Python writes a list, or "trouble",
+ * why there are none. */
+ggx_status automatic_push_pre(automatic *a, const ggx_str *given, const ggx_sink *sink);
 
 #endif

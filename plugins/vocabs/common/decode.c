@@ -50,7 +50,8 @@ static ggx_status decode_with(tokenizer *t, part *p, ggx_str token, ggx_str *out
     vocab_buffer made = {.host = t->host};
     ggx_status status = GGX_OK;
     *out = token;
-    if (!p || vocab_is(p->type, "Fuse") || vocab_is(p->type, "ByteFallback") || vocab_is(p->type, "WordPiece")) return GGX_OK;
+    if (!p || vocab_is(p->type, "Fuse") || vocab_is(p->type, "ByteFallback") || vocab_is(p->type, "WordPiece"))
+        return GGX_OK;
     if (vocab_is(p->type, "Sequence")) {
         for (part *c = p->children; c && status == GGX_OK; c = c->next) status = decode_with(t, c, *out, out);
         return status;

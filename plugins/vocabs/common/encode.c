@@ -56,13 +56,11 @@ static ggx_status split_added(tokenizer *t, const piece *of, int normalized, pie
         if (a->lstrip) from = white_before(text, from, begun);
         for (uint64_t next = to; a->rstrip && next < text.size && vocab_white(vocab_code(text, &next));) to = next;
         if (from < begun) from = begun;
-        if (from > begun)
-            pieces_add(out, (piece){{text.data + begun, from - begun}, of->first && !begun, -1});
+        if (from > begun) pieces_add(out, (piece){{text.data + begun, from - begun}, of->first && !begun, -1});
         if (to > from) pieces_add(out, (piece){{text.data + from, to - from}, of->first && !from, a->id});
         begun = to;
     }
-    if (begun < text.size)
-        pieces_add(out, (piece){{text.data + begun, text.size - begun}, of->first && !begun, -1});
+    if (begun < text.size) pieces_add(out, (piece){{text.data + begun, text.size - begun}, of->first && !begun, -1});
     return out->failed ? tokenizer_no_memory(t) : status;
 }
 

@@ -32,7 +32,8 @@ static ggx_status rank(tokenizer *t, uint64_t index, ggx_str left, ggx_str right
     if (!a || !b || !c)
         return ggx_fail(t->error, GGX_E_UNSUPPORTED, "merge %llu, '%.*s', is of tokens that are not in the vocabulary",
                         (unsigned long long)index, GGX_STR_ARGS(t->merge[index]));
-    return vocab_map_put_pair(&t->ranks, a->value, b->value, (uint32_t)index, c->value) ? GGX_OK : tokenizer_no_memory(t);
+    return vocab_map_put_pair(&t->ranks, a->value, b->value, (uint32_t)index, c->value) ? GGX_OK
+                                                                                        : tokenizer_no_memory(t);
 }
 
 static ggx_status rank_all(tokenizer *t)

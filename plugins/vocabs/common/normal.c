@@ -1,6 +1,6 @@
 /* normal.c - Unicode's normal forms (UAX 15) and lower case, from the table in unicode.txt. */
 #include "text.h"
-#include "unicode_txt.h"
+#include <unicode_txt.h>
 
 typedef struct entry {
     uint32_t code, kind, first, count; /* kind: the line's letter; first: place in `codes` */

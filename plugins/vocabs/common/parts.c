@@ -17,7 +17,8 @@ ggx_status tokenizer_no_memory(const tokenizer *t)
 
 ggx_status tokenizer_unknown(const tokenizer *t, const char *what, ggx_str type)
 {
-    return ggx_fail(t->error, GGX_E_UNSUPPORTED, "the tokenizer's %s '%.*s' is not known here", what, GGX_STR_ARGS(type));
+    return ggx_fail(t->error, GGX_E_UNSUPPORTED, "the tokenizer's %s '%.*s' is not known here", what,
+                    GGX_STR_ARGS(type));
 }
 
 /* --- steps ------------------------------------------------------------------------------------------------------------------ */
@@ -44,10 +45,10 @@ static const struct {
     const char *key;
     size_t place; /* of a ggx_str */
 } texts[] = {
-    {"type", offsetof(part, type)},           {"content", offsetof(part, content)},
-    {"prepend", offsetof(part, content)},     {"replacement", offsetof(part, content)},
-    {"delimiter", offsetof(part, content)},   {"prefix", offsetof(part, content)},
-    {"str_rep", offsetof(part, content)},     {"prepend_scheme", offsetof(part, scheme)},
+    {"type", offsetof(part, type)},         {"content", offsetof(part, content)},
+    {"prepend", offsetof(part, content)},   {"replacement", offsetof(part, content)},
+    {"delimiter", offsetof(part, content)}, {"prefix", offsetof(part, content)},
+    {"str_rep", offsetof(part, content)},   {"prepend_scheme", offsetof(part, scheme)},
     {"pattern", offsetof(part, pattern)},
 };
 
@@ -195,7 +196,8 @@ ggx_status tokenizer_read_part(tokenizer *t, vocab_walk *outer, part **out)
     p->use_regex = p->split = p->clean_text = p->han = 1; /* what an older file does not say */
     p->strip_accents = -1;                                /* as lowercase */
     p->behavior = UINT32_MAX;
-    for (vocab_walk_into(&fields, outer); status == GGX_OK && vocab_walk_next(&fields);) status = read_field(t, &fields, p);
+    for (vocab_walk_into(&fields, outer); status == GGX_OK && vocab_walk_next(&fields);)
+        status = read_field(t, &fields, p);
     *out = p;
     return status == GGX_OK ? fields.status : status;
 }
@@ -239,12 +241,14 @@ static ggx_status join_pair(tokenizer *t, vocab_walk *pair, ggx_str *out)
         if (n < 2) half[n] = vocab_walk_text(&halves);
     if (halves.status != GGX_OK) return halves.status;
     if (n != 2)
-        return ggx_fail_at(t->error, GGX_E_MALFORMED, pair->file->member, at, "merge %llu has %llu parts, and wants two",
-                           (unsigned long long)t->merge_count, (unsigned long long)n);
+        return ggx_fail_at(t->error, GGX_E_MALFORMED, pair->file->member, at,
+                           "merge %llu has %llu parts, and wants two", (unsigned long long)t->merge_count,
+                           (unsigned long long)n);
     for (int k = 0; k < 2; k++) {
         if (k) vocab_buffer_add(&line, " ", 1);
         for (uint64_t i = 0; i < half[k].size; i++)
-            vocab_buffer_add(&line, half[k].data[i] == ' ' ? "\xc4\xa0" : half[k].data + i, half[k].data[i] == ' ' ? 2 : 1);
+            vocab_buffer_add(&line, half[k].data[i] == ' ' ? "\xc4\xa0" : half[k].data + i,
+                             half[k].data[i] == ' ' ? 2 : 1);
     }
     *out = vocab_buffer_str(&line);
     if (line.failed) return tokenizer_no_memory(t);
@@ -276,11 +280,11 @@ static uint32_t model_of(ggx_str type)
     return 0;
 }
 
-static ggx_status add_piece(tokenizer *t, const vocab_walk *w, ggx_str text, int64_t id)
+ggx_status tokenizer_put(tokenizer *t, uint32_t member, uint64_t at, ggx_str text, int64_t id)
 {
     if (id < 0 || id >= VOCAB_IDS)
-        return ggx_fail_at(t->error, GGX_E_MALFORMED, w->file->member, w->value.offset,
-                           "token '%.*s' has id %lld; ids are from 0 to %u", GGX_STR_ARGS(text), (long long)id, VOCAB_IDS - 1);
+        return ggx_fail_at(t->error, GGX_E_MALFORMED, member, at, "token '%.*s' has id %lld; ids are from 0 to %u",
+                           GGX_STR_ARGS(text), (long long)id, VOCAB_IDS - 1);
     if (t->host->canceled(t->host)) return ggx_fail(t->error, GGX_E_CANCELED, "stopped");
     if (!vocab_map_put(&t->vocab, text, (uint32_t)id)) return tokenizer_no_memory(t);
     t->vocab_count = t->vocab.count;
@@ -293,7 +297,7 @@ ggx_status tokenizer_read_vocab(tokenizer *t, vocab_walk *entries)
     ggx_status status = GGX_OK;
     while (status == GGX_OK && vocab_walk_next(entries)) {
         int64_t id = entries->value.kind == GGX_JSON_INT ? entries->value.integer : -1;
-        status = add_piece(t, entries, entries->key, id);
+        status = tokenizer_put(t, entries->file->member, entries->value.offset, entries->key, id);
     }
     return status == GGX_OK ? entries->status : status;
 }
@@ -353,11 +357,13 @@ ggx_status tokenizer_read_added(tokenizer *t, vocab_walk *outer, added_token *ou
     if (out->given_id >= VOCAB_IDS || out->given_id < -1)
         return ggx_fail_at(t->error, GGX_E_MALFORMED, outer->file->member, at, "added token '%.*s' has id %lld",
                            GGX_STR_ARGS(out->content), (long long)out->given_id);
-    return out->content.data ? GGX_OK
-                             : ggx_fail_at(t->error, GGX_E_MALFORMED, outer->file->member, at, "an added token has no content");
+    return out->content.data
+               ? GGX_OK
+               : ggx_fail_at(t->error, GGX_E_MALFORMED, outer->file->member, at, "an added token has no content");
 }
 
-static ggx_status keep_added(tokenizer *t, const added_token *token, added_token **list, uint64_t *count, uint64_t *capacity)
+static ggx_status keep_added(tokenizer *t, const added_token *token, added_token **list, uint64_t *count,
+                             uint64_t *capacity)
 {
     if (*count == *capacity) {
         uint64_t wider = *capacity ? 2 * *capacity : 64;

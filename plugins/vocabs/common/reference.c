@@ -6,13 +6,16 @@
 /* The text whose ids tell pre-tokenizers apart: llama.cpp, convert_hf_to_gguf_update.py (MIT). */
 static const char reference[] =
     "\n \n\n \n\n\n \t \t\t \t\n  \n   \n    \n     \n"
-    "\xf0\x9f\x9a\x80 (normal) \xf0\x9f\x98\xb6\xe2\x80\x8d\xf0\x9f\x8c\xab\xef\xb8\x8f (multiple emojis concatenated) \xe2\x9c\x85 "
+    "\xf0\x9f\x9a\x80 (normal) \xf0\x9f\x98\xb6\xe2\x80\x8d\xf0\x9f\x8c\xab\xef\xb8\x8f (multiple emojis concatenated) "
+    "\xe2\x9c\x85 "
     "\xf0\x9f\xa6\x99\xf0\x9f\xa6\x99 3 33 333 3333 33333 333333 3333333 33333333 3.3 3..3 3...3 "
-    "\xe1\x9e\x80\xe1\x9e\xb6\xe1\x9e\x93\xe1\x9f\x8b\xe1\x9e\x8f\xe1\x9f\x82\xe1\x9e\x96\xe1\x9e\xb7\xe1\x9e\x9f\xe1\x9f\x81\xe1\x9e\x9f"
+    "\xe1\x9e\x80\xe1\x9e\xb6\xe1\x9e\x93\xe1\x9f\x8b\xe1\x9e\x8f\xe1\x9f\x82\xe1\x9e\x96\xe1\x9e\xb7\xe1\x9e\x9f\xe1"
+    "\x9f\x81\xe1\x9e\x9f"
     "\xe1\x9e\xa2\xe1\x9e\xb6\xe1\x9e\x85\xf0\x9f\x98\x81 ?\xe6\x88\x91\xe6\x83\xb3\xe5\x9c\xa8"
     "apple\xe5\xb7\xa5\xe4\xbd\x9c"
     "1314151\xe5\xa4\xa9\xef\xbd\x9e ------======= "
-    "\xd0\xbd\xd0\xb5\xd1\x89\xd0\xbe \xd0\xbd\xd0\xb0 \xd0\x91\xd1\x8a\xd0\xbb\xd0\xb3\xd0\xb0\xd1\x80\xd1\x81\xd0\xba\xd0\xb8 "
+    "\xd0\xbd\xd0\xb5\xd1\x89\xd0\xbe \xd0\xbd\xd0\xb0 "
+    "\xd0\x91\xd1\x8a\xd0\xbb\xd0\xb3\xd0\xb0\xd1\x80\xd1\x81\xd0\xba\xd0\xb8 "
     "''''''```````\"\"\"\"......!!!!!!?????? I've been 'told he's there, 'RE you sure? 'M not sure I'll make it, "
     "'D you like some tea? We'Ve a'lL";
 
@@ -45,7 +48,7 @@ ggx_status automatic_tokens(automatic *a, vocab_tokens *out)
     return status;
 }
 
-ggx_status automatic_reference(automatic *a, ggx_str *out)
+static ggx_status encode_reference(automatic *a, ggx_str *out)
 {
     uint32_t *ids;
     uint64_t count = 0;
@@ -66,4 +69,13 @@ ggx_status automatic_reference(automatic *a, ggx_str *out)
     vocab_buffer_add(&list, "]", 1);
     *out = vocab_buffer_str(&list);
     return status == GGX_OK && list.failed ? tokenizer_no_memory(&a->t) : status;
+}
+
+ggx_status automatic_push_pre(automatic *a, const ggx_str *given, const ggx_sink *sink)
+{
+    ggx_str ids;
+    if (given) return vocab_push_text_of(sink, "pre", *given, a->t.error);
+    ggx_status status = encode_reference(a, &ids);
+    if (status == GGX_OK && ids.data) status = vocab_push_text_of(sink, "reference_ids", ids, a->t.error);
+    return status == GGX_OK && !ids.data ? vocab_push_text(sink, "trouble", a->trouble.text, a->t.error) : status;
 }

@@ -78,7 +78,8 @@ ggx_status vocab_regex_open(const ggx_host *host, ggx_str expression, vocab_rege
 
 int vocab_regex_find(vocab_regex *r, ggx_str text, uint64_t at, uint64_t ends[2], ggx_status *status, ggx_error *error)
 {
-    int found = pcre2_match(r->code, (PCRE2_SPTR)text.data, (PCRE2_SIZE)text.size, (PCRE2_SIZE)at, 0, r->data, r->limits);
+    int found =
+        pcre2_match(r->code, (PCRE2_SPTR)text.data, (PCRE2_SIZE)text.size, (PCRE2_SIZE)at, 0, r->data, r->limits);
     if (found < 0) {
         if (found != PCRE2_ERROR_NOMATCH)
             *status = ggx_fail(error, GGX_E_UNSUPPORTED, "a regular expression takes too many steps for the text");

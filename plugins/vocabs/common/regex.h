@@ -12,6 +12,7 @@ typedef struct vocab_regex vocab_regex;
 ggx_status vocab_regex_open(const ggx_host *host, ggx_str expression, vocab_regex **out, ggx_error *error);
 
 /* The first match from `at` on: 1 and its ends, or 0. A match that runs away: 0, and the status is GGX_E_UNSUPPORTED. */
-int vocab_regex_find(vocab_regex *regex, ggx_str text, uint64_t at, uint64_t ends[2], ggx_status *status, ggx_error *error);
+int vocab_regex_find(vocab_regex *regex, ggx_str text, uint64_t at, uint64_t ends[2], ggx_status *status,
+                     ggx_error *error);
 
 #endif

@@ -88,7 +88,8 @@ static ggx_status read_special(settings *s, tokenizer *t, vocab_walk *w)
         s->given[i] = kind == GGX_JSON_NULL ? 1 : kind == GGX_JSON_STRING || kind == GGX_JSON_OBJECT ? 2 : 0;
         return s->given[i] == 2 ? read_token(t, w, &s->special[i]) : GGX_OK;
     }
-    if (kind == GGX_JSON_ARRAY && (vocab_walk_is(w, "extra_special_tokens") || vocab_walk_is(w, "additional_special_tokens")))
+    if (kind == GGX_JSON_ARRAY &&
+        (vocab_walk_is(w, "extra_special_tokens") || vocab_walk_is(w, "additional_special_tokens")))
         return read_extra(s, t, w);
     if (kind == GGX_JSON_OBJECT && vocab_walk_is(w, "extra_special_tokens")) return read_extra(s, t, w);
     if (!ends_token(w->key) || kind != GGX_JSON_STRING) return GGX_OK;
@@ -101,10 +102,14 @@ static ggx_status read_tokenizer_config(settings *s, tokenizer *t, vocab_walk *w
     const struct {
         const char *key;
         int *where;
-    } flags[] = {{"add_prefix_space", &s->prefix_space}, {"add_bos_token", &s->add_bos},
-                 {"add_eos_token", &s->add_eos},         {"do_lower_case", &s->lower},
-                 {"tokenize_chinese_chars", &s->han},    {"strip_accents", &s->accents},
-                 {"legacy", &s->legacy},                 {"fix_mistral_regex", &s->fix_regex}};
+    } flags[] = {{"add_prefix_space", &s->prefix_space},
+                 {"add_bos_token", &s->add_bos},
+                 {"add_eos_token", &s->add_eos},
+                 {"do_lower_case", &s->lower},
+                 {"tokenize_chinese_chars", &s->han},
+                 {"strip_accents", &s->accents},
+                 {"legacy", &s->legacy},
+                 {"fix_mistral_regex", &s->fix_regex}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (vocab_walk_is(w, flags[i].key)) *flags[i].where = truth_of(w);
     if (vocab_walk_is(w, "tokenizer_class") && w->value.kind == GGX_JSON_STRING) s->named = vocab_walk_text(w);
@@ -138,7 +143,8 @@ static ggx_status read_added_file(settings *s, tokenizer *t, vocab_walk *w)
 
 typedef ggx_status (*field_reader)(settings *s, tokenizer *t, vocab_walk *w);
 
-static ggx_status read_fields(settings *s, tokenizer *t, const ggx_source *source, const char *name, field_reader reader)
+static ggx_status read_fields(settings *s, tokenizer *t, const ggx_source *source, const char *name,
+                              field_reader reader)
 {
     vocab_file file;
     ggx_json_parser parser;
@@ -152,7 +158,13 @@ static ggx_status read_fields(settings *s, tokenizer *t, const ggx_source *sourc
 
 ggx_status settings_read(settings *s, tokenizer *t, const ggx_source *source)
 {
-    *s = (settings){.prefix_space = -1, .add_bos = -1, .add_eos = -1, .lower = -1, .han = -1, .accents = -2, .legacy = -1,
+    *s = (settings){.prefix_space = -1,
+                    .add_bos = -1,
+                    .add_eos = -1,
+                    .lower = -1,
+                    .han = -1,
+                    .accents = -2,
+                    .legacy = -1,
                     .fix_regex = -1};
     ggx_status status = read_fields(s, t, source, "config.json", read_config);
     if (status == GGX_OK) status = read_fields(s, t, source, "tokenizer_config.json", read_tokenizer_config);

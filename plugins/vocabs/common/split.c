@@ -135,7 +135,8 @@ static void behave(ranges *r, uint32_t behavior)
 static ggx_status keep(ranges *r, const piece *of, uint32_t behavior, int invert, pieces *out)
 {
     if (r->status != GGX_OK) return r->status;
-    if (behavior > SPLIT_WITH_NEXT) return ggx_fail(r->t->error, GGX_E_UNSUPPORTED, "a split's behavior is not known here");
+    if (behavior > SPLIT_WITH_NEXT)
+        return ggx_fail(r->t->error, GGX_E_UNSUPPORTED, "a split's behavior is not known here");
     for (uint64_t i = 0; invert && i < r->count; i++) r->items[i].match = !r->items[i].match;
     behave(r, behavior);
     for (uint64_t i = 0; i < r->count; i++)
@@ -185,9 +186,11 @@ static ggx_status split_metaspace(tokenizer *t, const part *p, const piece *one,
     int marked = one->text.size >= mark.size && !memcmp(one->text.data, mark.data, (size_t)mark.size);
     int always = p->scheme.data ? vocab_is(p->scheme, "always") : p->add_prefix_space;
     int starts = marked || one->text.data[0] == ' ';
-    if (!starts && (always || (vocab_is(p->scheme, "first") && one->first))) vocab_buffer_add(&made, mark.data, mark.size);
+    if (!starts && (always || (vocab_is(p->scheme, "first") && one->first)))
+        vocab_buffer_add(&made, mark.data, mark.size);
     for (uint64_t i = 0; i < one->text.size; i++)
-        vocab_buffer_add(&made, one->text.data[i] == ' ' ? mark.data : one->text.data + i, one->text.data[i] == ' ' ? mark.size : 1);
+        vocab_buffer_add(&made, one->text.data[i] == ' ' ? mark.data : one->text.data + i,
+                         one->text.data[i] == ' ' ? mark.size : 1);
     if (made.failed) return tokenizer_no_memory(t);
     ranges r = {.t = t, .text = vocab_buffer_str(&made)};
     piece whole = *one;

@@ -5,8 +5,8 @@
 /* --- classes ------------------------------------------------------------------------------------------------------------------ */
 
 /* Rust's \w: Alphabetic, marks, decimal digits, connectors, joiners. */
-#define WORD                                                                                                    \
-    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{200c}\\x{200d}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}"                  \
+#define WORD                                                                                      \
+    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{200c}\\x{200d}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}" \
     "\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
 
 ggx_status tokenizer_class(tokenizer *t, uint32_t use, vocab_regex **out)
@@ -179,7 +179,8 @@ static ggx_status normalize_one(tokenizer *t, part *p, ggx_str text, vocab_buffe
     static const struct {
         const char *name;
         uint32_t form;
-    } forms[] = {{"NFC", VOCAB_COMPOSE}, {"NFD", 0}, {"NFKC", VOCAB_COMPOSE | VOCAB_COMPATIBLE}, {"NFKD", VOCAB_COMPATIBLE}};
+    } forms[] = {
+        {"NFC", VOCAB_COMPOSE}, {"NFD", 0}, {"NFKC", VOCAB_COMPOSE | VOCAB_COMPATIBLE}, {"NFKD", VOCAB_COMPATIBLE}};
     ggx_status status = GGX_OK;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         if (!vocab_is(p->type, forms[i].name)) continue;

@@ -24,7 +24,7 @@ ggx_str vocab_buffer_str(const vocab_buffer *b);
 uint32_t vocab_code(ggx_str text, uint64_t *at);
 int vocab_same(ggx_str a, ggx_str b);
 int vocab_is(ggx_str a, const char *b);
-int vocab_white(uint32_t code); /* White_Space */
+int vocab_white(uint32_t code);  /* White_Space */
 int vocab_is_han(uint32_t code); /* as BERT takes it */
 
 /* Unicode's tables, made once. */
@@ -32,7 +32,7 @@ typedef struct vocab_unicode vocab_unicode;
 /* NULL: no memory. */
 vocab_unicode *vocab_unicode_open(const ggx_host *host);
 
-#define VOCAB_COMPOSE 1u /* NFC, NFKC */
+#define VOCAB_COMPOSE 1u    /* NFC, NFKC */
 #define VOCAB_COMPATIBLE 2u /* NFKC, NFKD */
 void vocab_normal_form(const vocab_unicode *u, ggx_str text, uint32_t form, vocab_buffer *out);
 void vocab_lower(const vocab_unicode *u, ggx_str text, vocab_buffer *out);

@@ -24,12 +24,12 @@
 typedef struct part {
     ggx_str type;
     struct part *next, *children; /* a Sequence's */
-    ggx_str pattern, content;     /* Split, Replace; Prepend's text, Metaspace's replacement, Strip's character, a prefix */
-    int is_regex, invert, split, use_regex, add_prefix_space, individual, lowercase, strip_accents, clean_text, han, left,
-        right, cleanup;
-    int64_t start, stop; /* Strip (a decoder), FixedLength */
-    uint32_t behavior;   /* SPLIT_* */
-    ggx_str scheme;      /* Metaspace: always, first, never */
+    ggx_str pattern, content; /* Split, Replace; Prepend's text, Metaspace's replacement, Strip's character, a prefix */
+    int is_regex, invert, split, use_regex, add_prefix_space, individual, lowercase, strip_accents, clean_text, han,
+        left, right, cleanup;
+    int64_t start, stop;     /* Strip (a decoder), FixedLength */
+    uint32_t behavior;       /* SPLIT_* */
+    ggx_str scheme;          /* Metaspace: always, first, never */
     ggx_str *before, *after; /* TemplateProcessing, BertProcessing, RobertaProcessing: texts around one sequence */
     uint32_t before_count, after_count, has_sequence;
     vocab_map ids; /* texts to ids, as the step itself gives them */
@@ -90,6 +90,7 @@ void tokenizer_init(tokenizer *t, const ggx_host *host, ggx_error *error);
 ggx_status tokenizer_read(tokenizer *t, const vocab_file *file);
 /* Reads the fields of a model, over those that are there; an object of tokens and ids. */
 ggx_status tokenizer_read_model(tokenizer *t, vocab_walk *outer);
+ggx_status tokenizer_put(tokenizer *t, uint32_t member, uint64_t at, ggx_str text, int64_t id);
 ggx_status tokenizer_read_vocab(tokenizer *t, vocab_walk *entries);
 /* Reads a step from the value the walk stands at: an object, or null. */
 ggx_status tokenizer_read_part(tokenizer *t, vocab_walk *outer, part **out);
@@ -110,8 +111,8 @@ ggx_status tokenizer_encode(tokenizer *t, ggx_str text, int special, uint32_t **
 /* A piece of text between the normalizer and the model. */
 typedef struct piece {
     ggx_str text;
-    int first;      /* it begins where the text begins */
-    int64_t added;  /* id of the added token that it is, or -1 */
+    int first;     /* it begins where the text begins */
+    int64_t added; /* id of the added token that it is, or -1 */
 } piece;
 typedef struct pieces {
     const ggx_host *host;
