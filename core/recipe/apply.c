@@ -185,9 +185,10 @@ ggx_status ggx_recipe_apply(ggx_arena *arena, const ggx_recipe *recipe, const gg
     const uint64_t most = env->checkpoint->tensor_count + (apply.overlay ? env->checkpoint->tensor_count : 0);
     apply.claimed = ggx_arena_array(&eval.arena, most, sizeof *apply.claimed);
     apply.used = ggx_arena_array(&eval.arena, most, 1);
+    apply.marks = ggx_arena_array(&eval.arena, most, 1);
     apply.taken = ggx_arena_array(&eval.arena, recipe->rule_count, sizeof *apply.taken);
     apply.domains = ggx_arena_array(&eval.arena, recipe->rule_count, GGX_MAX_PLACEHOLDERS * sizeof *apply.domains);
-    status = apply.claimed && apply.used && apply.taken && apply.domains
+    status = apply.claimed && apply.used && apply.marks && apply.taken && apply.domains
                  ? run(&apply, out)
                  : ggx_fail(error, GGX_E_NOMEM, "no memory to apply the recipe");
     ggx_eval_close(&eval);

@@ -113,6 +113,11 @@ static ggx_status check_rule(checker *c, const ggx_rule *rule)
             space[n] = (ggx_local){rule->domains[i].name, {0}, scope};
             scope = &space[n++];
         }
+    if (rule->beside) {
+        if (status == GGX_OK) status = check_node(c, rule->beside, scope);
+        space[n] = (ggx_local){GGX_LIT("beside"), {0}, scope};
+        scope = &space[n++];
+    }
     const ggx_pattern *leader = rule->kind == GGX_RULE_DROP ? NULL : rule->sources[rule->leader].pattern;
     if (leader) {
         scope = ggx_match_bind(leader, &(ggx_match){0}, NULL, space);

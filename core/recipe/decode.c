@@ -195,6 +195,8 @@ ggx_status ggx_decode_make(ggx_apply *apply, const ggx_rule *rule, const ggx_mat
     if (!t.name.data) return no_memory(apply);
     status = hide_inputs(apply, rule, d);
     if (status == GGX_OK) status = ggx_overlay_put(apply->overlay, &t, d, &at, &inner);
+    if (status == GGX_OK)
+        apply->marks[at] = (uint8_t)((rule->early ? GGX_MARK_EARLY : 0) | (rule->keep ? GGX_MARK_KEEP : 0));
     return status == GGX_OK || !inner.status ? status : ggx_apply_view_fail(apply, &rule->origin, status, &inner);
 }
 

@@ -237,6 +237,12 @@ static ggx_status type_or_none(ggx_apply *apply, const ggx_node *node, ggx_str *
     return status == GGX_OK && value.kind != GGX_VALUE_NULL ? type_name(apply, node, out) : status;
 }
 
+/* Of the tensor that the view begins with. */
+static uint8_t marks_of(const ggx_apply *apply, const ggx_view *view)
+{
+    return view->piece_count && view->pieces[0].tensor != GGX_CONST_TENSOR ? apply->marks[view->pieces[0].tensor] : 0;
+}
+
 /* The rule's words first, then the profile's. */
 static ggx_status choose_types(ggx_apply *apply, const ggx_rule_output *output, ggx_recipe_tensor *t)
 {
@@ -245,6 +251,10 @@ static ggx_status choose_types(ggx_apply *apply, const ggx_rule_output *output, 
     ggx_status status = type_or_none(apply, output->type ? output->type : profile ? profile->type : NULL, &t->type);
     if (status == GGX_OK)
         status = type_or_none(apply, output->label ? output->label : profile ? profile->label : NULL, &t->label);
+    if (status == GGX_OK && !t->type.size && marks_of(apply, &t->view) & GGX_MARK_KEEP) {
+        t->type = ggx_arena_str(apply->arena, ggx_str_of(t->view.type.name));
+        if (!t->type.data) return no_memory(apply);
+    }
     if (status == GGX_OK) status = type_name(apply, output->fallback, &t->default_type);
     t->quantize = t->type.size ? 0 : output->fallback || matrix;
     if (status == GGX_OK && !t->type.size && !output->fallback && profile)
@@ -299,6 +309,7 @@ static ggx_status make_outputs(ggx_apply *apply, uint32_t index, ggx_view *view,
         ggx_made *made = &apply->made[apply->made_count];
         *made =
             (ggx_made){.position = position, .rule = index, .into = i, .match = *match, .sequence = apply->made_count};
+        made->late = !(marks_of(apply, view) & GGX_MARK_EARLY);
         if (rule->outputs[i].last) made->position = UINT64_MAX;
         status = make_output(apply, index, i, view, &ops, made);
         if (status == GGX_OK) apply->made_count++;
@@ -355,18 +366,46 @@ ggx_status ggx_rule_make(ggx_apply *apply, uint32_t index, uint64_t tensor, cons
     return status;
 }
 
+/* The output that begins with the source tensor that "beside" names. */
+static ggx_status find_beside(ggx_apply *apply, const ggx_rule *rule, const ggx_made **out)
+{
+    ggx_str name;
+    ggx_status status = ggx_eval_text(apply->eval, rule->beside, &name);
+    if (status != GGX_OK) return status;
+    const uint64_t tensor = ggx_recipe_find(&apply->eval->arena, apply->recipe, apply->env->checkpoint, name);
+    status = ggx_eval_work(apply->eval, rule->beside, apply->made_count / 16);
+    for (uint64_t i = 0; i < apply->made_count && status == GGX_OK; i++) {
+        const ggx_view *view = &apply->made[i].tensor.view;
+        *out = &apply->made[i];
+        if (tensor != UINT64_MAX && view->piece_count && view->pieces[0].tensor == tensor) return GGX_OK;
+    }
+    return status == GGX_OK ? GGX_NODE_FAIL(apply->eval, rule->beside, "no output begins with a tensor '%.*s'",
+                                            (int)(name.size < 80 ? name.size : 80), name.data)
+                            : status;
+}
+
 ggx_status ggx_rule_make_const(ggx_apply *apply, uint32_t index, const ggx_local *locals)
 {
     const ggx_rule *rule = &apply->recipe->rules[index];
+    const ggx_made *neighbour = NULL;
+    ggx_local beside = {GGX_LIT("beside"), {0}, locals};
     ggx_view view;
     ggx_match none = {0};
     int wanted = 1;
     apply->eval->locals = locals;
     apply->current = rule->key;
     apply->taken[index]++;
-    ggx_status status = rule->when ? ggx_eval_bool(apply->eval, rule->when, &wanted) : GGX_OK;
+    ggx_status status = rule->beside ? find_beside(apply, rule, &neighbour) : GGX_OK;
+    const ggx_made stand = neighbour ? *neighbour : (ggx_made){.late = 1}; /* the list moves when it grows */
+    if (neighbour) {
+        beside.value = ggx_value_text(stand.tensor.name);
+        apply->eval->locals = &beside;
+    }
+    const uint64_t before = apply->made_count, place = neighbour ? stand.position : rule->last ? UINT64_MAX : 0;
+    if (status == GGX_OK && rule->when) status = ggx_eval_bool(apply->eval, rule->when, &wanted);
     if (status == GGX_OK && wanted) status = constant(apply, rule->sources, &view);
-    if (status == GGX_OK && wanted) status = make_outputs(apply, index, &view, rule->last ? UINT64_MAX : 0, &none);
+    if (status == GGX_OK && wanted) status = make_outputs(apply, index, &view, place, &none);
+    for (uint64_t i = before; i < apply->made_count; i++) apply->made[i].late = stand.late;
     apply->eval->locals = NULL;
     return status;
 }

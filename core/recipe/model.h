@@ -114,6 +114,8 @@ typedef struct ggx_rule {
     ggx_domain *domains;
     uint32_t domain_count;
     ggx_node *when, *shape, *optional;
+    ggx_node *beside;    /* CONST: names a source tensor; stands behind the output that begins with it */
+    int32_t early, keep; /* of "packed": what is made of it comes before all else; has its type whatever --type says */
     ggx_steps steps;
     ggx_rule_output *outputs;
     uint32_t output_count;
@@ -237,6 +239,9 @@ ggx_status ggx_recipe_check(const struct ggx_recipe *recipe, ggx_error *error);
 
 /* --- apply.c and its parts --- */
 
+#define GGX_MARK_EARLY 1u /* what begins with it comes before all else */
+#define GGX_MARK_KEEP 2u  /* what begins with it keeps its type */
+
 /* An output on its way: its view and what else is known. */
 typedef struct ggx_made {
     ggx_recipe_tensor tensor;
@@ -244,6 +249,7 @@ typedef struct ggx_made {
     uint32_t rule, into; /* indices */
     ggx_match match;     /* of the leader, for recipe order */
     uint64_t sequence;
+    int32_t late; /* 0: before all those that have 1 */
 } ggx_made;
 
 typedef struct ggx_apply {
@@ -260,6 +266,7 @@ typedef struct ggx_apply {
     uint32_t *claimed;  /* for each source tensor: rule + 1 */
     uint8_t *used;      /* for each source tensor */
     uint64_t *taken;    /* for each rule */
+    uint8_t *marks;     /* for each source tensor: GGX_MARK_* of a decoded one */
     ggx_value *domains; /* for each rule, GGX_MAX_PLACEHOLDERS lists of its "for", computed when first needed */
     uint64_t *ranks;    /* of the source tensors, or NULL: as they come */
     uint64_t steps;     /* of matching */

@@ -17,7 +17,8 @@ static int by_size(uint64_t a, uint64_t b)
 static int by_source(const void *left, const void *right)
 {
     const ggx_made *a = ((const entry *)left)->made, *b = ((const entry *)right)->made;
-    int order = by_size(a->position, b->position);
+    int order = by_size((uint64_t)a->late, (uint64_t)b->late);
+    if (!order) order = by_size(a->position, b->position);
     return order ? order : by_size(a->sequence, b->sequence);
 }
 

@@ -9,9 +9,9 @@ static const char *const output_words[] = {"to", "do", "type", "default", "label
 static const char *const source_words[] = {"from", "do", "const", "shape", "note", NULL};
 static const char *const join_words[] = {"over", "axis", "count", "note", NULL};
 static const char *const decode_words[] = {"plugin", "inputs", "with", "note", NULL};
-static const char *const packed_words[] = {"plugin", "inputs", "with", "as", "when", "note", NULL};
-static const char *const const_rule_words[] = {"const", "shape",   "to",    "do",   "into", "for",  "when",
-                                               "type",  "default", "label", "rows", "at",   "note", NULL};
+static const char *const packed_words[] = {"plugin", "inputs", "with", "as", "when", "at", "keep", "note", NULL};
+static const char *const const_rule_words[] = {"const",   "shape", "to",   "do", "into",   "for",  "when", "type",
+                                               "default", "label", "rows", "at", "beside", "note", NULL};
 
 static ggx_status missing(const ggx_recipe_parser *parser, const ggx_json *json, const char *word)
 {
@@ -226,8 +226,10 @@ static ggx_status parse_const(const ggx_recipe_parser *parser, const ggx_json *j
     if (!rule->sources) return ggx_parser_no_memory(parser);
     rule->sources->origin = rule->origin;
     ggx_status status = ggx_parser_words(parser, json, const_rule_words, "a rule with 'const'");
+    const ggx_json *beside = ggx_json_get(json, "beside");
     if (status == GGX_OK) status = parse_constant(parser, json, rule->sources);
     if (status == GGX_OK) status = parse_common(parser, json, rule);
+    if (status == GGX_OK && beside) status = ggx_parser_template(parser, beside, &rule->beside);
     const ggx_json *to = ggx_json_get(json, "to");
     if (!to) to = ggx_json_get(json, "into");
     if (status == GGX_OK && to && to->kind == GGX_JSON_ARRAY) to = ggx_json_get(to->first, "to");
@@ -271,6 +273,13 @@ static ggx_status parse_one_packed(const ggx_recipe_parser *parser, const ggx_js
     if (!rule->outputs) return ggx_parser_no_memory(parser);
     if (status == GGX_OK) status = ggx_parser_template(parser, as, &rule->outputs->to);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "when"), &rule->when);
+    const ggx_json *at = ggx_json_get(json, "at"), *keep = ggx_json_get(json, "keep");
+    if (status == GGX_OK && at && !(at->kind == GGX_JSON_STRING && ggx_str_same(at->text, GGX_LIT("first"))))
+        return GGX_PARSER_FAIL(parser, at, "'at' here is \"first\"");
+    if (status == GGX_OK && keep && keep->kind != GGX_JSON_TRUE && keep->kind != GGX_JSON_FALSE)
+        return GGX_PARSER_FAIL(parser, keep, "'keep' is true or false");
+    rule->early = at != NULL;
+    rule->keep = keep && keep->kind == GGX_JSON_TRUE;
     return status == GGX_OK ? refuse_regex(parser, rule) : status;
 }
 
@@ -291,6 +300,8 @@ static ggx_status parse_take(const ggx_recipe_parser *parser, const ggx_json *js
     const ggx_json *from = ggx_json_get(json, "from"), *decode = ggx_json_get(json, "decode");
     ggx_status status = ggx_parser_words(parser, json, ggx_rule_words, "a rule");
     if (status != GGX_OK) return status;
+    if (ggx_json_get(json, "beside"))
+        return GGX_PARSER_FAIL(parser, ggx_json_get(json, "beside"), "'beside' belongs to 'const'");
     if (!from == !decode)
         return GGX_PARSER_FAIL(parser, json, "a rule has one of 'from', 'drop', 'const', 'decode' and 'group'");
     status = decode ? parse_decode(parser, decode, decode_words, rule) : parse_sources(parser, from, rule);

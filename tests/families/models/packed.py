@@ -5,11 +5,11 @@ import tiny
 from models.llama import SMALL
 
 
-def pack(folder, conf, change):
+def pack(folder, conf, change, **more):
     """Replaces each projection X.weight of a Llama by what change(weight) gives: {ending: tensor}."""
     from safetensors.torch import load_file, save_file
     from transformers import LlamaConfig
-    tiny.model(folder, LlamaConfig(**SMALL))
+    tiny.model(folder, LlamaConfig(**{**SMALL, **more}))
     tiny.sentencepiece(folder)
     path = os.path.join(folder, "model.safetensors")
     tensors, out = load_file(path), {}
@@ -73,6 +73,26 @@ def grouped(folder, zeros=False):
         "group_0": {"targets": ["Linear"], "weights": {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 32, "symmetric": not zeros}}}}, change)
 
 
+def nvfp4(folder, scale=True, pressed=False):
+    """ModelOpt's form, or compressed-tensors' with its reciprocals."""
+    import torch
+
+    def change(weight):
+        out, inner = weight.shape
+        packed = torch.randint(0, 256, (out, inner // 2), dtype=torch.uint8)
+        scales = (torch.rand(out, inner // 16) * 3 + 0.1).to(torch.float8_e4m3fn)
+        whole, inputs = (torch.rand(2) * 0.01 + 0.001) if scale else torch.ones(2)
+        if pressed:
+            return {"weight_packed": packed, "weight_scale": scales, "weight_global_scale": (1 / whole).reshape(1), "input_global_scale": (1 / inputs).reshape(1)}
+        return {"weight": packed, "weight_scale": scales, "weight_scale_2": whole.clone(), "input_scale": inputs.clone()}
+
+    conf = {"quant_method": "modelopt", "quant_algo": "NVFP4", "ignore": ["lm_head"]}
+    if pressed:
+        conf = {"quant_method": "compressed-tensors", "format": "nvfp4-pack-quantized", "config_groups": {
+            "group_0": {"targets": ["Linear"], "weights": {"num_bits": 4, "type": "float", "strategy": "tensor_group", "group_size": 16, "symmetric": True}}}}
+    pack(folder, conf, change, intermediate_size=128, num_key_value_heads=4)
+
+
 VARIANTS = {
     "fp8-blocks": lambda folder: fp8(folder, [32, 48]),
     "fp8-whole": lambda folder: fp8(folder, None),
@@ -82,6 +102,9 @@ VARIANTS = {
     "gptq-v2": lambda folder: gptq(folder, checkpoint_format="gptq_v2"),
     "channels-fp8": lambda folder: channels(folder, "float"),
     "channels-int8": lambda folder: channels(folder, "int"),
+    "nvfp4": nvfp4,
+    "nvfp4-unscaled": lambda folder: nvfp4(folder, scale=False),
+    "nvfp4-compressed": lambda folder: nvfp4(folder, pressed=True),
     "grouped": grouped,
     "grouped-zeros": lambda folder: grouped(folder, True),
 }
