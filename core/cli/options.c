@@ -18,6 +18,7 @@
 #define DEFAULT_MEMORY (64u << 20)
 #define THREADS_MAX 1024
 #define PARTS_MAX 1000000
+#define CONNECTIONS_MAX 32
 
 typedef struct option option;
 typedef ggx_status read_value(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error);
@@ -33,6 +34,7 @@ struct option {
 
 static read_value read_timeout, read_flag, read_text, read_type, read_directory, read_setting, read_pre, read_override,
     read_kv, read_edit, read_unset, read_rename, read_bytes, read_decimal, read_count, read_threads, read_part;
+static read_value read_connections, read_age;
 
 #define FIELD(name) offsetof(ggx_arguments, name)
 static const option options[] = {
@@ -104,6 +106,19 @@ static const option options[] = {
      FIELD(stream)},
     {"timeout", 0, TAKES_NAME, "SECONDS", "give up on a server that is silent for so long; 30 if not given",
      read_timeout, 0},
+    {"connections", 0, TAKES_NAME, "N", "that a download has at a time; 4 if not given", read_connections,
+     FIELD(connections)},
+    {"limit-rate", 0, TAKES_NAME, "BYTES", "a second, that a download has over all connections, as 10M", read_bytes,
+     FIELD(limit_rate)},
+    {"segment-size", 0, GGX_VERB_FETCH, "BYTES", "that one connection fetches in a piece; 16M if not given", read_bytes,
+     FIELD(segment_size)},
+    {"form", 0, TAKES_NAME, "NAME", "of a repository's weights: safetensors, pytorch, gguf …; else the first there is",
+     read_text, FIELD(form)},
+    {"all", 0, GGX_VERB_FETCH, NULL, "all files of a repository, not only those that are needed", read_flag,
+     FIELD(all_files)},
+    {"older-than", 0, GGX_VERB_CACHE, "AGE", "prune: what was not touched for so long, as 12h or 30d; 7d if not given",
+     read_age, FIELD(older_than)},
+    {"dry-run", 0, GGX_VERB_CACHE, NULL, "prune: only say what would be removed", read_flag, FIELD(dry_run)},
     {"sha256", 0, MAKES_PLAN | GGX_VERB_VERIFY | GGX_VERB_FETCH, "DIGEST", "what the file's SHA-256 has to be",
      read_text, FIELD(sha256)},
     {"ram", 0, GGX_VERB_FIT, "BYTES", "memory to run the model in, as 8G", read_bytes, FIELD(ram)},
@@ -344,6 +359,33 @@ static ggx_status read_timeout(ggx_arguments *arguments, const option *o, const 
     int64_t n;
     if (!ggx_str_int(ggx_str_of(value), &n) || n < 1 || n > 86400) return refuse(o, value, "seconds, from 1", error);
     arguments->timeout = (uint32_t)n;
+    return GGX_OK;
+}
+
+static ggx_status read_connections(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    int64_t n;
+    if (!ggx_str_int(ggx_str_of(value), &n) || n < 1 || n > CONNECTIONS_MAX)
+        return refuse(o, value, "a number from 1 to 32", error);
+    *(uint32_t *)field_of(arguments, o) = (uint32_t)n;
+    return GGX_OK;
+}
+
+/* One more than the seconds: 0 stands for "not given". */
+static ggx_status read_age(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    static const struct {
+        char letter;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+    const size_t digits = strspn(value, "0123456789");
+    int64_t n, scale = 0;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (value[digits] == units[i].letter && !value[digits + 1]) scale = units[i].seconds;
+    if (!strcmp(value, "0")) scale = 1;
+    if (!scale || !ggx_str_int((ggx_str){value, digits}, &n) || n > INT32_MAX)
+        return refuse(o, value, "a number and s, m, h, d or w, as 12h", error);
+    *(uint64_t *)field_of(arguments, o) = (uint64_t)(n * scale) + 1;
     return GGX_OK;
 }
 

@@ -47,11 +47,13 @@ typedef struct ggx_arguments {
     uint32_t setting_count;
     uint64_t ram, vram, disk, context;
     uint64_t memory, sync_bytes, split_bytes, split_tensors;
-    uint32_t timeout;
+    uint64_t limit_rate, segment_size, older_than;
+    const char *form;
+    uint32_t timeout, connections;
     uint32_t threads, part, parts;
     int32_t stream;
     int32_t pure, leave_output, requantize, keep_split, user_plugins, json, quiet, verbose, help, stats, check, tensors,
-        pick;
+        pick, all_files, dry_run;
 } ggx_arguments;
 
 /* Reads the words behind the verb. Errors: GGX_E_USAGE, with the nearest option's name. Free the arguments after an error too. */

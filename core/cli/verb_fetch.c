@@ -45,10 +45,24 @@ ggx_status ggx_cli_endpoint(const ggx_cli *cli, ggx_error *error)
     return GGX_OK;
 }
 
-static const char *catalog_of(ggx_arena *arena)
+static const char *data_file(ggx_arena *arena, const char *name)
 {
     const char *data = ggx_data_directory(arena);
-    return data ? ggx_arena_format(arena, "%s/catalog", data).data : NULL;
+    return data ? ggx_arena_format(arena, "%s/%s", data, name).data : NULL;
+}
+
+static ggx_fetch_options options_of(ggx_cli *cli, ggx_arena *arena)
+{
+    const ggx_arguments *a = &cli->arguments;
+    return (ggx_fetch_options){.sha256 = a->sha256,
+                               .catalog = data_file(arena, "catalog"),
+                               .choice = a->all_files ? NULL : data_file(arena, "models/files.json"),
+                               .form = a->form,
+                               .timeout = a->timeout,
+                               .connections = a->connections,
+                               .segment = a->segment_size,
+                               .rate = a->limit_rate,
+                               .run = &cli->run};
 }
 
 /* What lies on the disk goes before names of the catalogue. */
@@ -62,11 +76,9 @@ static int is_in_catalog(const char *name, const char *catalog, ggx_arena *arena
 ggx_status ggx_cli_fetch_operands(ggx_cli *cli, uint32_t verb, ggx_error *error)
 {
     ggx_arguments *a = &cli->arguments;
-    const ggx_fetch_options options = {.siblings = 1,
-                                       .sha256 = verb == GGX_VERB_VERIFY ? NULL : a->sha256,
-                                       .catalog = catalog_of(&a->arena),
-                                       .timeout = a->timeout,
-                                       .run = &cli->run};
+    ggx_fetch_options options = options_of(cli, &a->arena);
+    options.siblings = 1;
+    if (verb == GGX_VERB_VERIFY) options.sha256 = NULL;
     /* these verbs fetch headers themselves */
     const int headers = (verb & (GGX_VERB_PLAN | GGX_VERB_INSPECT | GGX_VERB_FIT)) && !ggx_fetch_is_offline();
     for (uint32_t i = 0; i < a->operand_count; i++) {
@@ -122,6 +134,9 @@ static void print_text(const ggx_cli *cli, const ggx_fetched *f, ggx_text *out)
                         f->files[i].known ? ", as published" : " (nothing is published to compare it with)");
     }
     if (*f->pin && !cli->arguments.quiet) ggx_text_format(out, "commit %s\n", f->pin);
+    if (f->left_out && !cli->arguments.quiet)
+        ggx_text_format(out, "%u files that are not needed%s%s were left out; --all fetches them\n", f->left_out,
+                        f->form ? " beside the weights as " : "", f->form ? f->form : "");
     if (f->passed_over && !cli->arguments.quiet)
         ggx_text_format(out, "%u files were left out: hidden, or with names that are not taken\n", f->passed_over);
     ggx_text_shown(out, ggx_str_of(f->path));
@@ -136,11 +151,8 @@ int ggx_verb_fetch(ggx_cli *cli)
     ggx_error error = {0};
     ggx_status status = GGX_OK;
     ggx_arena_init(&arena, MEMORY);
-    const ggx_fetch_options options = {.directory = a->output,
-                                       .sha256 = a->sha256,
-                                       .catalog = catalog_of(&arena),
-                                       .timeout = a->timeout,
-                                       .run = &cli->run};
+    ggx_fetch_options options = options_of(cli, &arena);
+    options.directory = a->output;
     if (a->json) ggx_text_format(&out, "[");
     for (uint32_t i = 0; i < a->operand_count && status == GGX_OK; i++) {
         ggx_fetched fetched;

@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "commit/files.h"
-#include "fetch/download.h"
+#include "fetch/partial.h"
 #include "hash/hash.h"
 #include <dirent.h>
 #include <errno.h>
@@ -149,7 +149,7 @@ static ggx_status check_blob(void *context, const char *path, const struct stat 
     file.hash = size == SHA256_TEXT ? GGX_HASH_SHA256 : GGX_HASH_GIT;
     if (!S_ISREG(st->st_mode) || (size != SHA256_TEXT && size != GIT_TEXT)) return GGX_OK;
     if (!ggx_hash_parse(file.name, file.digest, ggx_hash_size(file.hash))) return GGX_OK;
-    ggx_status status = ggx_download_check(&file, path, c->run, error);
+    ggx_status status = ggx_partial_check(&file, path, c->run, NULL, error);
     if (status != GGX_OK && status != GGX_E_INTEGRITY) return status;
     c->report(c->context, path, status == GGX_OK);
     return GGX_OK;

@@ -1,326 +1,510 @@
-/* One file, verified. */
+/* Connections, and the keeper that follows them. */
 #include "fetch/download.h"
 
+#include "base/pool.h"
 #include "commit/files.h"
 #include "commit/names.h"
-#include "hash/hash.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <ggx_sdk/crc32c.h>
+#include "fetch/partial.h"
 #include <ggx_sdk/error.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
-#include <unistd.h>
 
-#define MAGIC "GGXHAVE1"
-#define BLOCK (256u << 10)
+#define BLOCK (256u << 10) /* hashed at a time */
+#define STRETCH (8u << 20) /* hashed between two looks at everything else */
+#define NOTE (1u << 20)    /* bytes of a connection after which the journal is told: a killed run loses at most these */
+#define SYNC (256u << 20)  /* bytes of a file after which they are made to outlive the machine, too */
+#define RUN_MOST 16u       /* segments of one request */
 #define FREE_LEFT (1u << 20) /* for names and journals */
+#define PATIENCE 200000000L  /* nanoseconds that a thread waits for news */
 
-/* magic, size, identity (SHA-256 of what tells the file from others), position, CRC-32C */
-#define JOURNAL_BYTES (8 + 8 + 32 + 8 + 4)
+enum { UNOPENED, OPENING, OPEN, FINISHING, DONE };
 
-typedef struct download {
-    const ggx_hub_file *file;
-    const ggx_run *run;
-    const char *path;
-    char *partial, *journal, *directory;
-    int fd, directory_fd;
-    uint8_t identity[32];
-    int32_t resumable;       /* 1: there is something that tells the file from another one */
-    uint64_t position, safe; /* bytes so far; of them after fdatasync and in the journal */
-    ggx_hash hash;           /* of the published kind; SHA-256 where nothing is published */
-} download;
+typedef struct job {
+    ggx_download *item;
+    ggx_partial partial;
+    int32_t state;
+    int32_t serial;    /* 1: one connection, from the first byte to the last */
+    int32_t hashing;   /* 1: the keeper is at it */
+    uint32_t users;    /* connections at work on it */
+    uint32_t restarts; /* of the one connection */
+    uint64_t unsynced;
+} job;
 
-static void put(uint8_t *out, uint64_t value, int bytes)
+typedef struct engine {
+    const ggx_download_options *options;
+    uint64_t segment;
+    job *jobs;
+    uint32_t count;
+    ggx_range_client *clients[GGX_DOWNLOAD_CONNECTIONS_MOST];
+    uint32_t connections, active, kept; /* active: of them at work; kept: 1 when the keeper ran */
+    pthread_mutex_t lock;               /* of all that follows, and of jobs and their segments */
+    pthread_cond_t news;
+    atomic_int halt;
+    ggx_status status; /* the first error */
+    ggx_error error;
+    job *guilty;
+    ggx_range_pace pace;
+    uint64_t done, total;
+} engine;
+
+/* What a connection is at: the bytes [at, end) of a job. */
+typedef struct claim {
+    engine *e;
+    job *j;
+    uint64_t at, end;
+    uint32_t first, count; /* segments */
+    int32_t serial;        /* 1: it has all of the file */
+    int32_t dropped;       /* 1: another one has all of the file by now */
+} claim;
+
+/* --- what all threads share: called with the lock held ------------------------------------------------------------------------------ */
+
+static void fail(engine *e, job *j, ggx_status status, const ggx_error *error)
 {
-    for (int i = 0; i < bytes; i++) out[i] = (uint8_t)(value >> (8 * i));
+    if (e->status == GGX_OK) {
+        e->status = status;
+        e->error = *error;
+        e->guilty = j;
+    }
+    e->halt = 1;
+    pthread_cond_broadcast(&e->news);
 }
 
-static uint64_t get(const uint8_t *in, int bytes)
+static void wait_for_news(engine *e)
 {
-    uint64_t value = 0;
-    for (int i = 0; i < bytes; i++) value |= (uint64_t)in[i] << (8 * i);
-    return value;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += PATIENCE;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(&e->news, &e->lock, &until);
 }
 
-static int stopped(const ggx_run *run)
+static int is_canceled(const engine *e)
 {
+    const ggx_run *run = e->options->run;
     return run && run->canceled && *run->canceled;
 }
 
-/* --- the journal ------------------------------------------------------------------------------------------------------------------ */
-
-/* The published digest identifies the bytes wherever they come from; without one, address, size and entity tag do. */
-static void identify(download *d)
+/* The file is there. */
+static void settle(engine *e, job *j)
 {
-    uint8_t digest[GGX_HASH_MAX];
-    ggx_hash hash;
-    ggx_hash_begin(&hash, GGX_HASH_SHA256, 0);
-    if (d->file->known) {
-        ggx_hash_update(&hash, d->file->digest, sizeof d->file->digest);
-    } else {
-        ggx_hash_update(&hash, d->file->remote.etag, sizeof d->file->remote.etag);
-        ggx_hash_update(&hash, d->file->remote.url, strlen(d->file->remote.url));
-    }
-    ggx_hash_end(&hash, digest);
-    memcpy(d->identity, digest, 32);
-    d->resumable = d->file->known || *d->file->remote.etag;
-}
-
-static ggx_status journal_write(download *d, ggx_error *error)
-{
-    uint8_t bytes[JOURNAL_BYTES];
-    if (!d->resumable || d->safe == d->position) return GGX_OK;
-    if (fdatasync(d->fd) != 0) return ggx_fail_errno(error, errno, "write", d->partial);
-    memcpy(bytes, MAGIC, 8);
-    put(bytes + 8, d->file->remote.size, 8);
-    memcpy(bytes + 16, d->identity, 32);
-    put(bytes + 48, d->position, 8);
-    put(bytes + 56, ggx_crc32c(0, bytes, 56), 4);
-    ggx_status status = ggx_write_file(d->journal, (ggx_str){(const char *)bytes, sizeof bytes}, error);
-    if (status == GGX_OK) d->safe = d->position;
-    return status;
-}
-
-/* How many bytes of the partial file are this file's; 0 when the journal is damaged, or of another file. */
-static uint64_t journal_read(const download *d)
-{
-    uint8_t bytes[JOURNAL_BYTES + 1];
-    struct stat st;
-    const int fd = open(d->journal, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    const int64_t n = fd >= 0 ? ggx_read_some(fd, 0, bytes, sizeof bytes) : -1;
-    if (fd >= 0) close(fd);
-    if (!d->resumable || n != JOURNAL_BYTES || memcmp(bytes, MAGIC, 8) != 0 ||
-        get(bytes + 56, 4) != ggx_crc32c(0, bytes, 56) || get(bytes + 8, 8) != d->file->remote.size ||
-        memcmp(bytes + 16, d->identity, 32) != 0)
-        return 0;
-    const uint64_t position = get(bytes + 48, 8);
-    if (fstat(d->fd, &st) != 0 || position > d->file->remote.size || (uint64_t)st.st_size < position) return 0;
-    return position;
-}
-
-/* --- hashing ---------------------------------------------------------------------------------------------------------------------- */
-
-static void begin_hash(const ggx_hub_file *file, ggx_hash *hash)
-{
-    ggx_hash_begin(hash, file->known ? file->hash : GGX_HASH_SHA256, file->remote.size);
-}
-
-/* The first `size` bytes of an open file. */
-static ggx_status hash_file(int fd, uint64_t size, ggx_hash *hash, const char *path, const ggx_run *run,
-                            ggx_error *error)
-{
-    char *block = malloc(BLOCK);
-    ggx_status status = block ? GGX_OK : ggx_fail(error, GGX_E_NOMEM, "out of memory");
-    for (uint64_t at = 0; at < size && status == GGX_OK;) {
-        const uint64_t want = size - at < BLOCK ? size - at : BLOCK;
-        const int64_t n = ggx_read_some(fd, at, block, want);
-        if (n != (int64_t)want)
-            status = ggx_fail_errno(error, n < 0 ? errno : EIO, "read", path);
-        else if (stopped(run))
-            status = ggx_fail(error, GGX_E_CANCELED, "stopped");
-        else
-            ggx_hash_update(hash, block, want);
-        at += want;
-    }
-    free(block);
-    return status;
-}
-
-static ggx_status compare(const ggx_hub_file *file, ggx_hash *hash, uint8_t out[GGX_HASH_MAX], ggx_error *error)
-{
-    char have[GGX_HASH_TEXT], want[GGX_HASH_TEXT];
-    const uint32_t size = ggx_hash_end(hash, out);
-    if (!file->known || !memcmp(out, file->digest, size)) return GGX_OK;
-    ggx_hash_text(out, size, have);
-    ggx_hash_text(file->digest, size, want);
-    return ggx_fail(error, GGX_E_INTEGRITY, "%.*s: its bytes are not what was published: %.64s instead of %.64s",
-                    (int)(file->name.size < 90 ? file->name.size : 90), file->name.data, have, want);
-}
-
-ggx_status ggx_download_hash(const ggx_hub_file *file, const char *path, const ggx_run *run, uint8_t sha256[32],
-                             ggx_error *error)
-{
-    struct stat st;
-    ggx_hash hash;
-    uint8_t digest[GGX_HASH_MAX] = {0};
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return ggx_fail_errno(error, errno, "open", path);
+    ggx_error error = {0};
     ggx_status status = GGX_OK;
-    begin_hash(file, &hash);
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != file->remote.size)
-        status = ggx_fail(error, GGX_E_INTEGRITY, "%.150s is not of the published size", path);
-    if (status == GGX_OK) status = hash_file(fd, file->remote.size, &hash, path, run, error);
-    if (status == GGX_OK) status = compare(file, &hash, digest, error);
-    memcpy(sha256, digest, 32);
-    close(fd);
+    const ggx_hub_file *file = j->item->file;
+    if (!file->known || file->hash == GGX_HASH_SHA256) memcpy(j->item->sha256, j->partial.digest, 32);
+    ggx_partial_close(&j->partial);
+    j->state = DONE;
+    j->item->done = 1;
+    if (e->options->finished) status = e->options->finished(e->options->context, (uint32_t)(j - e->jobs), &error);
+    if (status != GGX_OK) fail(e, NULL, status, &error);
+    pthread_cond_broadcast(&e->news);
+}
+
+static void show_progress(const engine *e, uint64_t done)
+{
+    const ggx_run *run = e->options->run;
+    if (run && run->progress) run->progress(run->context, done < e->total ? done : e->total, e->total);
+}
+
+/* --- claims: called with the lock held ---------------------------------------------------------------------------------------------- */
+
+static int is_missing(const ggx_segments *s, uint32_t i)
+{
+    return !s->list[i].taken && s->list[i].written < ggx_segment_size(s, i);
+}
+
+static int is_full(const ggx_segments *s)
+{
+    return ggx_segments_written(s) == s->size;
+}
+
+/* Long runs while much is left, so that requests are few; short ones towards the end, so that all connections end together. */
+static int claim_segments(engine *e, job *j, claim *c)
+{
+    const ggx_segments *s = &j->partial.segments;
+    uint32_t left = 0, first = s->count, most;
+    for (uint32_t i = s->count; i-- > 0;)
+        if (is_missing(s, i)) {
+            first = i;
+            left++;
+        }
+    if (!left) return 0;
+    most = e->connections == 1 ? left : left / (2 * e->connections);
+    if (e->connections > 1 && most > RUN_MOST) most = RUN_MOST;
+    *c = (claim){.e = e, .j = j, .first = first, .count = 1};
+    while (c->count < most && first + c->count < s->count && is_missing(s, first + c->count) &&
+           !s->list[first + c->count].written)
+        c->count++;
+    for (uint32_t i = first; i < first + c->count; i++) s->list[i].taken = 1;
+    c->at = first * s->bytes + s->list[first].written;
+    c->end = (first + c->count) * s->bytes;
+    if (c->end > s->size) c->end = s->size;
+    return 1;
+}
+
+static int claim_all(engine *e, job *j, claim *c)
+{
+    ggx_segments *s = &j->partial.segments;
+    if (j->users || j->hashing || is_full(s)) return 0;
+    const uint64_t had = ggx_segments_written(s);
+    e->done -= had < e->done ? had : e->done;
+    ggx_segments_clear(s);
+    ggx_partial_rewind(&j->partial);
+    *c = (claim){.e = e, .j = j, .end = s->size, .serial = 1};
+    return 1;
+}
+
+/* 1: `c` is the next piece of work; 2: c->j is to be opened; 0: nothing at the moment; -1: nothing any more. */
+static int next_work(engine *e, claim *c)
+{
+    int pending = 0;
+    for (uint32_t i = 0; i < e->count; i++) {
+        job *j = &e->jobs[i];
+        if (j->state == UNOPENED) {
+            j->state = OPENING;
+            c->j = j;
+            return 2;
+        }
+        if (j->state == OPEN && (j->serial ? claim_all(e, j, c) : claim_segments(e, j, c))) {
+            j->users++;
+            return 1;
+        }
+        pending |= j->state == OPENING || (j->state == OPEN && !is_full(&j->partial.segments));
+    }
+    return pending ? 0 : -1;
+}
+
+/* Some bytes have come. What a slower connection had already is not taken back. */
+static ggx_status advance(claim *c, uint64_t size, ggx_error *error)
+{
+    job *j = c->j;
+    ggx_segments *s = &j->partial.segments;
+    ggx_status status = GGX_OK;
+    j->unsynced += size;
+    c->e->done += size;
+    while (size && status == GGX_OK) {
+        const uint32_t i = (uint32_t)(c->at / s->bytes), have = (uint32_t)(c->at % s->bytes);
+        const uint32_t left = ggx_segment_size(s, i) - have, n = size < left ? (uint32_t)size : left;
+        ggx_segment *segment = &s->list[i];
+        if (segment->written < have + n) segment->written = have + n;
+        if (n == left || segment->written - segment->noted >= NOTE)
+            status = ggx_segments_note(s, i, j->partial.journal, error);
+        c->at += n;
+        size -= n;
+    }
     return status;
 }
 
-ggx_status ggx_download_check(const ggx_hub_file *file, const char *path, const ggx_run *run, ggx_error *error)
+/* --- connections --------------------------------------------------------------------------------------------------------------------- */
+
+static ggx_status take(void *context, const void *data, uint64_t size, ggx_error *error)
 {
-    uint8_t digest[32];
-    return ggx_download_hash(file, path, run, digest, error);
+    claim *c = context;
+    engine *e = c->e;
+    pthread_mutex_lock(&e->lock);
+    c->dropped = c->j->serial && !c->serial;
+    pthread_mutex_unlock(&e->lock);
+    if (c->dropped) return ggx_fail(error, GGX_E_CANCELED, "another connection has this file");
+    ggx_status status = ggx_write_all(c->j->partial.fd, c->at, data, size, c->j->partial.path, error);
+    if (status != GGX_OK) return status;
+    pthread_mutex_lock(&e->lock);
+    status = advance(c, size, error);
+    const uint64_t done = e->done;
+    pthread_cond_signal(&e->news);
+    pthread_mutex_unlock(&e->lock);
+    show_progress(e, done);
+    return status;
 }
 
-/* --- opening and closing ---------------------------------------------------------------------------------------------------------- */
-
-static ggx_status no_memory(ggx_error *error)
+/* The server sends all of the file, whatever it is asked for: then let it. */
+static int take_whole(void *context)
 {
-    return ggx_fail(error, GGX_E_NOMEM, "out of memory");
-}
-
-/* As in core/commit: the lock goes with the process, and the file that was locked must still have the name. fcntl's locks also hold on
- * network disks, which flock's may not. Gives 1 when it is held, 0 when another process has it, -1 after an error. */
-static int try_lock(download *d, ggx_error *error)
-{
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    struct stat ours, named;
-    d->fd = open(d->partial, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
-    if (d->fd < 0) return (void)ggx_fail_errno(error, errno, "create", d->partial), -1;
-    const int busy = fcntl(d->fd, F_SETLK, &lock) != 0 && (errno == EACCES || errno == EAGAIN);
-    if (!busy && fstat(d->fd, &ours) == 0 && stat(d->partial, &named) == 0 && ours.st_ino == named.st_ino &&
-        ours.st_dev == named.st_dev) {
-        if (S_ISREG(ours.st_mode)) return 1;
-        return (void)ggx_fail(error, GGX_E_DENIED, "%.150s is not a regular file", d->partial), -1;
+    claim *c = context;
+    pthread_mutex_lock(&c->e->lock);
+    const int ours = !c->j->serial;
+    if (ours) {
+        c->j->serial = c->serial = 1;
+        c->end = c->j->partial.segments.size;
     }
-    close(d->fd);
-    d->fd = -1;
-    return 0;
+    pthread_mutex_unlock(&c->e->lock);
+    return ours;
 }
 
-static ggx_status lock_partial(download *d, ggx_error *error)
+/* A range was answered with the whole file: from now on one connection, which may begin anew once. */
+static int may_restart(claim *c)
 {
-    const struct timespec pause = {0, 100000000};
-    int said = 0;
-    for (;;) {
-        const int held = try_lock(d, error);
-        if (held > 0) return GGX_OK;
-        if (held < 0) return error ? error->status : GGX_E_IO;
-        if (stopped(d->run)) return ggx_fail(error, GGX_E_CANCELED, "stopped");
-        if (!said++ && d->run && d->run->log)
-            d->run->log(d->run->context, GGX_LOG_INFO, "another process fetches this file; waiting for it");
-        nanosleep(&pause, NULL);
+    if (!c->serial) return c->j->serial = 1;
+    return c->j->restarts++ == 0;
+}
+
+/* Another connection may have more luck with these segments, but not a third one. */
+static int may_retire(claim *c)
+{
+    ggx_segments *s = &c->j->partial.segments;
+    const uint64_t at = c->at / s->bytes;
+    if (c->serial || c->e->active < 2 || at >= s->count || s->list[at].failed) return 0;
+    s->list[at].failed = 1;
+    return 1;
+}
+
+/* With the lock held. Gives 0 when the connection is to end. */
+static int release(claim *c, ggx_status status, const ggx_error *error)
+{
+    engine *e = c->e;
+    job *j = c->j;
+    int go_on = 1;
+    j->users--;
+    for (uint32_t i = c->first; i < c->first + c->count; i++) j->partial.segments.list[i].taken = 0;
+    if (status == GGX_E_NETWORK && !e->halt && may_retire(c))
+        go_on = 0;
+    else if (status != GGX_OK && !c->dropped && !(status == GGX_E_UNSUPPORTED && may_restart(c)))
+        fail(e, j, status, error);
+    pthread_cond_broadcast(&e->news);
+    return go_on;
+}
+
+static int is_stopped(void *context)
+{
+    const engine *e = context;
+    return e->halt || is_canceled(e);
+}
+
+static void open_job(engine *e, job *j)
+{
+    const ggx_partial_wait wait = {is_stopped, e, e->options->run};
+    const ggx_run *run = e->options->run;
+    ggx_error error = {0};
+    char text[300];
+    int whole = 0;
+    j->partial.file = j->item->file;
+    j->partial.path = j->item->path;
+    j->partial.versioned = j->item->versioned;
+    snprintf(text, sizeof text, "fetching %.200s, %llu bytes", j->item->file->name.data,
+             (unsigned long long)j->item->file->remote.size);
+    if (run && run->log) run->log(run->context, GGX_LOG_INFO, text);
+    ggx_status status = ggx_partial_open(&j->partial, e->segment, &wait, &whole, &error);
+    pthread_mutex_lock(&e->lock);
+    j->serial = !j->partial.resumable;
+    j->state = OPEN;
+    if (status != GGX_OK)
+        fail(e, j, status, &error);
+    else if (whole)
+        settle(e, j);
+    e->done += whole ? j->item->file->remote.size : status == GGX_OK ? ggx_segments_written(&j->partial.segments) : 0;
+    const uint64_t done = e->done;
+    pthread_cond_broadcast(&e->news);
+    pthread_mutex_unlock(&e->lock);
+    show_progress(e, done);
+}
+
+static void connect_and_fetch(engine *e, ggx_range_client *client)
+{
+    claim c;
+    int work, go_on = 1;
+    pthread_mutex_lock(&e->lock);
+    e->active++;
+    while (go_on && !e->halt && (work = next_work(e, &c)) >= 0) {
+        ggx_error error = {0};
+        if (work == 0) {
+            wait_for_news(e);
+            continue;
+        }
+        pthread_mutex_unlock(&e->lock);
+        ggx_status status = GGX_OK;
+        if (work == 2)
+            open_job(e, c.j);
+        else
+            status = ggx_range_part(client, &c.j->item->file->remote, c.at, c.end, take, take_whole, &c, &error);
+        pthread_mutex_lock(&e->lock);
+        if (work == 1) go_on = release(&c, status, &error);
     }
+    e->active--;
+    pthread_cond_broadcast(&e->news);
+    pthread_mutex_unlock(&e->lock);
 }
 
-static ggx_status open_download(download *d, ggx_error *error)
+/* --- the keeper: called with the lock held, which it gives up while it works --------------------------------------------------------- */
+
+static void hash_more(engine *e, job *j, uint64_t front, void *block)
 {
-    d->partial = ggx_output_beside(d->path, ".ggx-part");
-    d->journal = ggx_output_beside(d->path, ".ggx-have");
-    d->directory = ggx_output_directory(d->path);
-    if (!d->partial || !d->journal || !d->directory) return no_memory(error);
-    d->directory_fd = open(d->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (d->directory_fd < 0) return ggx_fail_errno(error, errno, "open", d->directory);
-    return lock_partial(d, error);
+    ggx_error error = {0};
+    ggx_status status = GGX_OK;
+    ggx_partial *p = &j->partial;
+    const uint64_t end = front - p->hashed < STRETCH ? front : p->hashed + STRETCH;
+    j->hashing = 1;
+    pthread_mutex_unlock(&e->lock);
+    while (p->hashed < end && status == GGX_OK && !e->halt)
+        status = ggx_partial_hash(p, block, end - p->hashed < BLOCK ? end - p->hashed : BLOCK, &error);
+    pthread_mutex_lock(&e->lock);
+    j->hashing = 0;
+    if (status != GGX_OK) fail(e, j, status, &error);
 }
 
-static void close_download(download *d)
+static void finish(engine *e, job *j)
 {
-    if (d->fd >= 0) close(d->fd);
-    if (d->directory_fd >= 0) close(d->directory_fd);
-    free(d->partial);
-    free(d->journal);
-    free(d->directory);
+    ggx_error error = {0};
+    j->state = FINISHING;
+    pthread_mutex_unlock(&e->lock);
+    ggx_status status = ggx_partial_finish(&j->partial, &error);
+    pthread_mutex_lock(&e->lock);
+    if (status == GGX_OK)
+        settle(e, j);
+    else
+        fail(e, j, status, &error);
 }
 
-static void discard(const download *d)
+static void sync_job(engine *e, job *j)
 {
-    (void)unlink(d->journal);
-    (void)unlink(d->partial);
+    ggx_error error = {0};
+    j->unsynced = 0;
+    j->hashing = 1; /* nobody begins it anew meanwhile */
+    pthread_mutex_unlock(&e->lock);
+    ggx_status status = ggx_segments_sync(&j->partial.segments, j->partial.fd, &e->lock, j->partial.path, &error);
+    pthread_mutex_lock(&e->lock);
+    j->hashing = 0;
+    if (status != GGX_OK) fail(e, j, status, &error);
 }
 
-/* --- the transfer ----------------------------------------------------------------------------------------------------------------- */
+/* One piece of the keeper's work; 0: there is none at the moment, -1: none any more. */
+static int keep_once(engine *e, void *block)
+{
+    ggx_error error = {0};
+    uint32_t done = 0;
+    for (uint32_t i = 0; i < e->count; i++) {
+        job *j = &e->jobs[i];
+        done += j->state == DONE;
+        if (j->state != OPEN) continue;
+        ggx_status status = ggx_lock_beat(&j->partial.lock, &error);
+        if (status != GGX_OK) return fail(e, j, status, &error), -1;
+        const uint64_t front = ggx_segments_front(&j->partial.segments, j->partial.hashed);
+        if (j->unsynced >= SYNC) return sync_job(e, j), 1;
+        if (front > j->partial.hashed) return hash_more(e, j, front, block), 1;
+        if (j->partial.hashed == j->partial.segments.size && !j->users) return finish(e, j), 1;
+    }
+    return done == e->count ? -1 : 0;
+}
 
-static ggx_status check_room(const download *d, ggx_error *error)
+static void keep(engine *e)
+{
+    ggx_error error = {0};
+    char *block = malloc(BLOCK);
+    int work = 0;
+    pthread_mutex_lock(&e->lock);
+    e->kept = 1;
+    if (!block) fail(e, NULL, ggx_fail(&error, GGX_E_NOMEM, "out of memory"), &error);
+    while (!e->halt && work >= 0) {
+        if (is_canceled(e)) fail(e, NULL, ggx_fail(&error, GGX_E_CANCELED, "stopped"), &error);
+        work = e->halt ? -1 : keep_once(e, block);
+        if (!work) wait_for_news(e);
+    }
+    pthread_mutex_unlock(&e->lock);
+    free(block);
+}
+
+static void work(void *context, uint32_t worker)
+{
+    engine *e = context;
+    if (worker == 0)
+        keep(e);
+    else
+        connect_and_fetch(e, e->clients[worker - 1]);
+}
+
+/* --- all of it --------------------------------------------------------------------------------------------------------------------------- */
+
+/* Files that are there already, and what lies there of others, need no room. */
+static ggx_status check_room(const engine *e, ggx_error *error)
 {
     struct statvfs fs;
-    const uint64_t need = d->file->remote.size - d->position;
-    if (fstatvfs(d->fd, &fs) != 0) return GGX_OK;
+    uint64_t need = 0;
+    for (uint32_t i = 0; i < e->count; i++) {
+        const ggx_download *d = e->jobs[i].item;
+        char *partial = ggx_output_beside(d->path, ".ggx-part");
+        struct stat st;
+        uint64_t size = d->file->remote.size, have = 0;
+        if (stat(d->path, &st) == 0 && (uint64_t)st.st_size == size)
+            have = size;
+        else if (partial && stat(partial, &st) == 0)
+            have = (uint64_t)st.st_blocks * 512;
+        free(partial);
+        need += have < size ? size - have : 0;
+    }
+    char *directory = ggx_output_directory(e->jobs[0].item->path);
+    const int known = directory && statvfs(directory, &fs) == 0;
+    free(directory);
+    if (!known) return GGX_OK;
     const uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
     if (!need || (room >= FREE_LEFT && room - FREE_LEFT >= need)) return GGX_OK;
     return ggx_fail(error, GGX_E_NOSPACE,
                     "%.100s needs %llu more bytes, and %llu are free; free some space or choose another disk, then "
                     "run this again",
-                    d->path, (unsigned long long)need, (unsigned long long)room);
+                    e->jobs[0].item->path, (unsigned long long)need, (unsigned long long)room);
 }
 
-static ggx_status take(void *context, const void *data, uint64_t size, ggx_error *error)
+/* As many as there is work for. */
+static ggx_status open_connections(engine *e, ggx_range_client *client, ggx_error *error)
 {
-    download *d = context;
-    ggx_status status = ggx_write_all(d->fd, d->position, data, size, d->path, error);
-    if (status != GGX_OK) return status;
-    ggx_hash_update(&d->hash, data, size);
-    d->position += size;
-    if (d->run && d->run->progress) d->run->progress(d->run->context, d->position, d->file->remote.size);
-    return d->position - d->safe >= GGX_DOWNLOAD_SEGMENT ? journal_write(d, error) : GGX_OK;
+    uint32_t most = e->options->connections ? e->options->connections : GGX_DOWNLOAD_CONNECTIONS;
+    uint64_t pieces = 0;
+    if (most > GGX_DOWNLOAD_CONNECTIONS_MOST) most = GGX_DOWNLOAD_CONNECTIONS_MOST;
+    for (uint32_t i = 0; i < e->count; i++) {
+        const uint64_t size = e->jobs[i].item->file->remote.size;
+        e->total += size;
+        pieces += size / e->segment + (size % e->segment != 0 || !size);
+    }
+    if (most > pieces) most = (uint32_t)pieces;
+    ggx_status status = GGX_OK;
+    e->clients[0] = client;
+    for (e->connections = 1; e->connections < most && status == GGX_OK; e->connections += status == GGX_OK)
+        status = ggx_range_clone(&e->clients[e->connections], client, error);
+    for (uint32_t i = 0; i < e->connections; i++) ggx_range_share(e->clients[i], &e->halt, &e->pace);
+    return status;
 }
 
-/* What lies there already is hashed anew: the disk is not believed either. */
-static ggx_status take_up(download *d, ggx_error *error)
-{
-    begin_hash(d->file, &d->hash);
-    d->position = d->safe = journal_read(d);
-    if (!d->position) (void)unlink(d->journal);
-    if (ftruncate(d->fd, (off_t)d->position) != 0) return ggx_fail_errno(error, errno, "write", d->partial);
-    return hash_file(d->fd, d->position, &d->hash, d->partial, d->run, error);
-}
-
-static ggx_status transfer(download *d, ggx_range_client *client, ggx_error *error)
+static void close_all(engine *e)
 {
     ggx_error ignored;
-    ggx_status status = take_up(d, error);
-    if (status == GGX_OK) status = check_room(d, error);
-    if (status == GGX_OK) status = ggx_range_stream(client, &d->file->remote, d->position, take, d, error);
-    if (status != GGX_OK && status != GGX_E_INTEGRITY) (void)journal_write(d, &ignored);
-    return status;
-}
-
-/* The server cannot go on from the middle: once more from the first byte. */
-static ggx_status begin_anew(download *d, ggx_range_client *client, ggx_error *error)
-{
-    (void)unlink(d->journal);
-    return transfer(d, client, error);
-}
-
-static ggx_status finish(download *d, uint8_t sha256[32], ggx_error *error)
-{
-    uint8_t digest[GGX_HASH_MAX];
-    struct stat st;
-    ggx_status status = compare(d->file, &d->hash, digest, error);
-    if (status == GGX_OK && (fstat(d->fd, &st) != 0 || (uint64_t)st.st_size != d->file->remote.size))
-        status = ggx_fail(error, GGX_E_INTEGRITY, "%.150s changed while it was written", d->partial);
-    if (status != GGX_OK) return status;
-    if (!d->file->known || d->file->hash == GGX_HASH_SHA256) memcpy(sha256, digest, 32);
-    status = ggx_output_rename(d->partial, d->path, d->fd, d->directory_fd, error);
-    if (status == GGX_OK) (void)unlink(d->journal);
-    return status;
-}
-
-ggx_status ggx_download(ggx_range_client *client, const ggx_hub_file *file, const char *path, const ggx_run *run,
-                        uint8_t sha256[32], ggx_error *error)
-{
-    download d = {.file = file, .run = run, .path = path, .fd = -1, .directory_fd = -1};
-    ggx_error why = {0};
-    memset(sha256, 0, 32);
-    if (file->known && ggx_download_check(file, path, run, &why) == GGX_OK) {
-        if (file->hash == GGX_HASH_SHA256) memcpy(sha256, file->digest, 32);
-        return GGX_OK;
+    for (uint32_t i = 0; i < e->count; i++) {
+        job *j = &e->jobs[i];
+        if (j->state == UNOPENED || j->state == DONE) continue;
+        if (j == e->guilty && e->status == GGX_E_INTEGRITY)
+            ggx_partial_discard(&j->partial);
+        else if (j->partial.fd >= 0)
+            (void)ggx_segments_sync(&j->partial.segments, j->partial.fd, &e->lock, j->partial.path, &ignored);
+        ggx_partial_close(&j->partial);
     }
-    if (why.status == GGX_E_CANCELED) return ggx_fail(error, GGX_E_CANCELED, "stopped");
-    identify(&d);
-    ggx_status status = open_download(&d, error);
-    if (status == GGX_OK && file->known && ggx_download_check(file, path, run, &why) == GGX_OK) {
-        discard(&d); /* another process has made it meanwhile */
-        if (file->hash == GGX_HASH_SHA256) memcpy(sha256, file->digest, 32);
-    } else if (status == GGX_OK) {
-        status = transfer(&d, client, error);
-        if (status == GGX_E_UNSUPPORTED && d.position) status = begin_anew(&d, client, error);
-        if (status == GGX_OK) status = finish(&d, sha256, error);
-        if (status == GGX_E_INTEGRITY) discard(&d);
+    ggx_range_share(e->clients[0], NULL, NULL);
+    for (uint32_t i = 1; i < e->connections; i++) ggx_range_close(e->clients[i]);
+    pthread_mutex_destroy(&e->pace.lock);
+    pthread_mutex_destroy(&e->lock);
+    pthread_cond_destroy(&e->news);
+    free(e->jobs);
+}
+
+ggx_status ggx_download_all(ggx_range_client *client, ggx_download *list, uint32_t count,
+                            const ggx_download_options *options, ggx_error *error)
+{
+    engine e = {
+        .options = options, .count = count, .segment = options->segment ? options->segment : GGX_DOWNLOAD_SEGMENT};
+    if (!count) return GGX_OK;
+    e.jobs = calloc(count, sizeof *e.jobs);
+    if (!e.jobs) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    for (uint32_t i = 0; i < count; i++) e.jobs[i].item = &list[i];
+    pthread_mutex_init(&e.lock, NULL);
+    pthread_mutex_init(&e.pace.lock, NULL);
+    pthread_cond_init(&e.news, NULL);
+    e.pace.rate = options->rate;
+    ggx_status status = open_connections(&e, client, error);
+    if (status == GGX_OK) status = check_room(&e, error);
+    if (status == GGX_OK) {
+        if (ggx_pool_run(e.connections + 1, work, &e) != GGX_OK) work(&e, 1); /* not one more thread */
+        if (!e.kept && e.status == GGX_OK) work(&e, 0);
+        status = e.status;
+        if (status != GGX_OK && error) *error = e.error;
     }
-    close_download(&d);
+    close_all(&e);
     return status;
 }

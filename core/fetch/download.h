@@ -1,27 +1,41 @@
-/* core/fetch/download.h - one file from a server to the disk, across broken connections and killed runs.
+/* core/fetch/download.h - files from a server to the disk: over several connections, across broken ones and killed runs.
  *
- * Beside the file that comes to be, PATH, lie PATH.ggx-part with the bytes so far and PATH.ggx-have, the journal: which file it is (size,
- * and published digest or entity tag), and up to where its bytes are safe. A journal of another file is not believed; then the download
- * begins anew. The name is given only to bytes whose size and digest are right. */
+ * A file is cut into segments. Connections take runs of segments, of one file after the other; one more thread follows them and hashes
+ * what has come without a gap, so that a file is verified when its last byte is there. The name is given only to bytes whose size and digest
+ * are right (partial.h). A server that answers a range with the whole file gets one connection for it. */
 #ifndef GGX_CORE_DOWNLOAD_H
 #define GGX_CORE_DOWNLOAD_H
 
 #include "fetch/hub.h"
 
-#define GGX_DOWNLOAD_SEGMENT (16u << 20) /* after so many bytes they are made safe: a killed run loses at most these */
+#define GGX_DOWNLOAD_SEGMENT (16u << 20)
+#define GGX_DOWNLOAD_CONNECTIONS 4u
+#define GGX_DOWNLOAD_CONNECTIONS_MOST 32u
 
-/* Fetches `file` to `path`, whose directory exists. A file that is there and has the published digest is kept as it is; one that is
- * not is replaced. `sha256` gets the digest of the bytes (all zero when git's name was compared instead). Only one process at a
- * time works on a path; others wait for it. Errors: GGX_E_INTEGRITY (nothing is kept), GGX_E_NOSPACE and GGX_E_NETWORK (what has come is
- * kept), those of ggx_range_stream. */
-ggx_status ggx_download(ggx_range_client *client, const ggx_hub_file *file, const char *path, const ggx_run *run,
-                        uint8_t sha256[32], ggx_error *error);
+typedef struct ggx_download {
+    const ggx_hub_file *file;
+    const char *path; /* its directory exists; no other one of the list has it */
+    int32_t
+        versioned; /* 1: the path names this version: a file of its size that lies there is kept, published digest or not */
+    int32_t done;       /* becomes 1 when it is there, verified */
+    uint8_t sha256[32]; /* of its bytes; all zero when another digest was compared */
+} ggx_download;
 
-/* GGX_OK when the file at `path` has the size and the published digest; GGX_E_NOTFOUND, GGX_E_INTEGRITY. */
-ggx_status ggx_download_check(const ggx_hub_file *file, const char *path, const ggx_run *run, ggx_error *error);
+typedef struct ggx_download_options {
+    uint32_t connections; /* at most; 0: GGX_DOWNLOAD_CONNECTIONS */
+    uint64_t segment;     /* bytes; 0: GGX_DOWNLOAD_SEGMENT. A file that was begun keeps those that it has */
+    uint64_t rate;        /* bytes a second over all connections; 0: no limit */
+    const ggx_run *run;   /* progress counts the bytes of all files */
+    /* Called for each file that is there, from any thread, one at a time. */
+    ggx_status (*finished)(void *context, uint32_t index, ggx_error *error);
+    void *context;
+} ggx_download_options;
 
-/* The same for a file of which no digest is published: compares the size and gives the SHA-256. */
-ggx_status ggx_download_hash(const ggx_hub_file *file, const char *path, const ggx_run *run, uint8_t sha256[32],
-                             ggx_error *error);
+/* Fetches all files of the list, or ends with the first error; those that are `done` by then stay. A file that is there and has the
+ * published digest is kept as it is; one that has not is replaced. One process at a time works on a path; others wait for it. Errors:
+ * GGX_E_INTEGRITY (nothing of this file is kept), GGX_E_NOSPACE and GGX_E_NETWORK (what has come is kept), GGX_E_UNSUPPORTED, those of
+ * ggx_range_part and ggx_partial_open. */
+ggx_status ggx_download_all(ggx_range_client *client, ggx_download *list, uint32_t count,
+                            const ggx_download_options *options, ggx_error *error);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "commit/files.h"
 #include "fetch/catalog.h"
+#include "fetch/choose.h"
 #include "fetch/download.h"
 #include "hash/hash.h"
 #include <errno.h>
@@ -17,6 +18,13 @@
 #define SIBLING_MOST (32u << 20) /* configurations and vocabularies are smaller, weights mostly larger */
 #define COMMIT_SIZE 40
 
+/* A file by its name, and the download that it comes with: equal files of a repository are one blob. */
+typedef struct piece {
+    const ggx_hub_file *file;
+    const char *path;
+    uint32_t download;
+} piece;
+
 typedef struct fetching {
     const ggx_fetch_options *options;
     const char *name;
@@ -26,6 +34,11 @@ typedef struct fetching {
     ggx_hub_reference reference;
     const char *folder;   /* of the repository in the cache, or NULL */
     const char *snapshot; /* where files get their names */
+    uint8_t *needed;      /* for each file of the hub's list */
+    piece *pieces;
+    uint32_t piece_count;
+    ggx_download *downloads;
+    uint32_t download_count;
     ggx_fetched *out;
 } fetching;
 
@@ -140,49 +153,58 @@ static ggx_status link_blob(const fetching *f, const char *path, ggx_str name, c
     return status;
 }
 
-static ggx_status fetch_blob(const fetching *f, const ggx_hub_file *file, const char *path, ggx_error *error)
+/* Where the bytes go: a blob is named by its digest. */
+static const char *name_target(const fetching *f, const piece *p)
 {
     char digest[GGX_HASH_TEXT];
-    uint8_t sha256[32];
-    ggx_hash_text(file->digest, ggx_hash_size(file->hash), digest);
-    const char *blob = ggx_arena_format(f->arena, "%s/blobs/%s", f->folder, digest).data;
-    if (!blob) return no_memory(error);
-    ggx_status status = make_room(blob, f->arena, error);
-    if (status == GGX_OK) status = ggx_download(f->client, file, blob, f->options->run, sha256, error);
-    return status == GGX_OK ? link_blob(f, path, file->name, digest, error) : status;
+    if (!f->folder) return p->path;
+    ggx_hash_text(p->file->digest, ggx_hash_size(p->file->hash), digest);
+    return ggx_arena_format(f->arena, "%s/blobs/%s", f->folder, digest).data;
 }
 
-/* In ggx's own cache the folder's name has the entity tag in it: what lies there is of this version. */
-static int is_kept(const fetching *f, const ggx_hub_file *file, const char *path, uint8_t sha256[32])
+static ggx_status add_piece(fetching *f, const ggx_hub_file *file, ggx_error *error)
 {
-    ggx_error ignored;
-    if (f->options->directory || file->known || !*file->remote.etag) return 0;
-    return ggx_download_hash(file, path, f->options->run, sha256, &ignored) == GGX_OK;
-}
-
-static ggx_status fetch_one(fetching *f, const ggx_hub_file *file, ggx_error *error)
-{
-    ggx_fetched_file *done = &f->out->files[f->out->count];
-    const char *path = ggx_arena_format(f->arena, "%s/%s", f->snapshot, file->name.data).data;
-    const ggx_run *run = f->options->run;
-    uint8_t sha256[32] = {0};
-    if (!path) return no_memory(error);
+    piece *p = &f->pieces[f->piece_count];
     if (!file->known && f->folder)
         return ggx_fail(error, GGX_E_MALFORMED, "the hub publishes no digest of %.150s", file->name.data);
-    if (run && run->log) {
-        ggx_str line = ggx_arena_format(f->arena, "fetching %.200s, %llu bytes", file->name.data,
-                                        (unsigned long long)file->remote.size);
-        if (line.data) run->log(run->context, GGX_LOG_INFO, line.data);
+    *p = (piece){file, ggx_arena_format(f->arena, "%s/%s", f->snapshot, file->name.data).data, f->download_count};
+    const char *target = p->path ? name_target(f, p) : NULL;
+    if (!target) return no_memory(error);
+    f->piece_count++;
+    for (uint32_t i = 0; i < f->download_count; i++)
+        if (!strcmp(f->downloads[i].path, target)) return (void)(p->download = i), GGX_OK;
+    /* in ggx's own cache the folder's name has the version in it */
+    const int versioned = !f->options->directory && !file->known && (*file->remote.etag || *file->remote.modified);
+    f->downloads[f->download_count++] = (ggx_download){.file = file, .path = target, .versioned = versioned};
+    return make_room(target, f->arena, error);
+}
+
+/* A blob gets its names as soon as it is there: a run that breaks off later has done something. */
+static ggx_status link_pieces(void *context, uint32_t download, ggx_error *error)
+{
+    const fetching *f = context;
+    char digest[GGX_HASH_TEXT];
+    ggx_status status = GGX_OK;
+    for (uint32_t i = 0; i < f->piece_count && status == GGX_OK && f->folder; i++) {
+        const piece *p = &f->pieces[i];
+        if (p->download != download) continue;
+        ggx_hash_text(p->file->digest, ggx_hash_size(p->file->hash), digest);
+        status = make_room(p->path, f->arena, error);
+        if (status == GGX_OK) status = link_blob(f, p->path, p->file->name, digest, error);
     }
-    ggx_status status = make_room(path, f->arena, error);
-    if (status == GGX_OK && f->folder)
-        status = fetch_blob(f, file, path, error);
-    else if (status == GGX_OK && !is_kept(f, file, path, sha256))
-        status = ggx_download(f->client, file, path, run, sha256, error);
-    *done = (ggx_fetched_file){path, file->remote.size, file->known, file->known ? file->hash : GGX_HASH_SHA256, {0}};
-    memcpy(done->digest, file->known ? file->digest : sha256, 32);
-    f->out->count += status == GGX_OK;
     return status;
+}
+
+static void list_fetched(const fetching *f)
+{
+    for (uint32_t i = 0; i < f->piece_count; i++) {
+        const ggx_hub_file *file = f->pieces[i].file;
+        ggx_fetched_file *done = &f->out->files[i];
+        *done = (ggx_fetched_file){
+            f->pieces[i].path, file->remote.size, file->known, file->known ? file->hash : GGX_HASH_SHA256, {0}};
+        memcpy(done->digest, file->known ? file->digest : f->downloads[f->pieces[i].download].sha256, 32);
+    }
+    f->out->count = f->piece_count;
 }
 
 /* --- names ------------------------------------------------------------------------------------------------------------------------- */
@@ -220,10 +242,11 @@ static ggx_status name_url_folder(fetching *f, ggx_error *error)
     ggx_hash_begin(&hash, GGX_HASH_SHA256, 0);
     for (uint32_t i = 0; i < f->hub.count; i++) {
         const ggx_hub_file *file = &f->hub.files[i];
-        const int tagged = *file->remote.etag || file->known;
+        const int tagged = *file->remote.etag || *file->remote.modified || file->known;
         ggx_hash_update(&hash, file->remote.url, tagged ? strcspn(file->remote.url, "?#") : strlen(file->remote.url));
         ggx_hash_update(&hash, &file->remote.size, sizeof file->remote.size);
         ggx_hash_update(&hash, file->remote.etag, strlen(file->remote.etag));
+        if (!*file->remote.etag) ggx_hash_update(&hash, file->remote.modified, strlen(file->remote.modified));
     }
     ggx_hash_text(digest, ggx_hash_end(&hash, digest), text);
     f->snapshot = ggx_arena_format(f->arena, "%s/%.32s", cache, text).data;
@@ -249,6 +272,16 @@ static ggx_status name_places(fetching *f, ggx_error *error)
     return f->reference.repository.size ? name_snapshot(f, error) : name_url_folder(f, error);
 }
 
+/* Does the file hold this and nothing else? What is right already need not be written, as into a cache that is read-only. */
+static int holds(const char *path, ggx_str text)
+{
+    char have[COMMIT_SIZE + 1];
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const int64_t n = fd >= 0 ? ggx_read_some(fd, 0, have, sizeof have) : -1;
+    if (fd >= 0) close(fd);
+    return n >= 0 && (uint64_t)n == text.size && !memcmp(have, text.data, (size_t)n);
+}
+
 /* refs/main holds the commit that main was at. */
 static ggx_status write_ref(const fetching *f, ggx_error *error)
 {
@@ -256,6 +289,7 @@ static ggx_status write_ref(const fetching *f, ggx_error *error)
     if (!f->folder || !strcmp(revision, f->hub.pin)) return GGX_OK;
     const char *path = ggx_arena_format(f->arena, "%s/refs/%s", f->folder, revision).data;
     if (!path) return no_memory(error);
+    if (holds(path, ggx_str_of(f->hub.pin))) return GGX_OK;
     ggx_status status = make_room(path, f->arena, error);
     return status == GGX_OK ? ggx_write_file(path, ggx_str_of(f->hub.pin), error) : status;
 }
@@ -265,21 +299,54 @@ static int is_wanted(const fetching *f, uint32_t i)
     const ggx_hub_file *file = &f->hub.files[i], *named = f->hub.files;
     const char *slash = strrchr(named->name.data, '/');
     const uint64_t n = slash ? (uint64_t)(slash + 1 - named->name.data) : 0;
-    if (f->hub.directory || i == 0) return 1;
+    if (f->hub.directory) return f->needed[i];
+    if (i == 0) return 1;
     return f->options->siblings && file->remote.size <= SIBLING_MOST && file->name.size > n &&
            !memcmp(file->name.data, named->name.data, n) && !memchr(file->name.data + n, '/', file->name.size - n);
 }
 
+/* Of a repository, what is needed; of everything else, all. */
+static ggx_status choose(fetching *f, ggx_error *error)
+{
+    const ggx_fetch_options *o = f->options;
+    const int repository = f->hub.directory && f->reference.repository.size;
+    if (o->form && !repository)
+        return ggx_fail(error, GGX_E_USAGE, "--form is for a repository; %.150s is none", f->name);
+    f->needed = ggx_arena_array(f->arena, f->hub.count, 1);
+    if (!f->needed) return no_memory(error);
+    memset(f->needed, 1, f->hub.count);
+    if (!repository || !o->choice) return GGX_OK;
+    ggx_status status = ggx_choose_files(o->choice, o->form, &f->hub, f->arena, f->needed, &f->out->form, error);
+    for (uint32_t i = 0; i < f->hub.count; i++) f->out->left_out += !f->needed[i];
+    return status;
+}
+
+static ggx_status list_pieces(fetching *f, ggx_error *error)
+{
+    ggx_status status = GGX_OK;
+    f->out->files = ggx_arena_array(f->arena, f->hub.count, sizeof *f->out->files);
+    f->pieces = ggx_arena_array(f->arena, f->hub.count, sizeof *f->pieces);
+    f->downloads = ggx_arena_array(f->arena, f->hub.count, sizeof *f->downloads);
+    if (!f->out->files || !f->pieces || !f->downloads) return no_memory(error);
+    for (uint32_t i = 0; i < f->hub.count && status == GGX_OK; i++)
+        if (is_wanted(f, i)) status = add_piece(f, &f->hub.files[i], error);
+    if (status == GGX_OK && !f->piece_count)
+        status = ggx_fail(error, GGX_E_NOTFOUND, "%.150s has no files that are needed; --all fetches all", f->name);
+    return status;
+}
+
 static ggx_status fetch_all(fetching *f, ggx_error *error)
 {
+    const ggx_fetch_options *o = f->options;
+    const ggx_download_options options = {o->connections, o->segment, o->rate, o->run, link_pieces, f};
     ggx_status status = expect_digest(f, error);
     if (status == GGX_OK) status = name_places(f, error);
-    f->out->files = ggx_arena_array(f->arena, f->hub.count, sizeof *f->out->files);
-    if (status == GGX_OK && !f->out->files) status = no_memory(error);
-    for (uint32_t i = 0; i < f->hub.count && status == GGX_OK; i++)
-        if (is_wanted(f, i)) status = fetch_one(f, &f->hub.files[i], error);
+    if (status == GGX_OK) status = choose(f, error);
+    if (status == GGX_OK) status = list_pieces(f, error);
+    if (status == GGX_OK) status = ggx_download_all(f->client, f->downloads, f->download_count, &options, error);
     if (status == GGX_OK) status = write_ref(f, error);
     if (status != GGX_OK) return status;
+    list_fetched(f);
     f->out->path = f->hub.directory ? f->snapshot : f->out->files[0].path;
     f->out->pin = f->hub.pin;
     f->out->passed_over = f->hub.passed_over;

@@ -12,7 +12,11 @@ typedef struct ggx_fetch_options {
     const char *sha256;    /* of a single file, in hexadecimal, or NULL */
     const char *catalog;   /* directory of the catalogue, where names without :// are looked up; or NULL */
     int32_t siblings;      /* 1: with a named file the small ones beside it, that tell how to read it */
+    const char *choice;    /* rules by which files of a repository are chosen (choose.h), or NULL: all of them */
+    const char *form;      /* of the weights, or NULL: the first in the rules' order */
     uint32_t timeout;      /* seconds; 0: 30 */
+    uint32_t connections;  /* these three as in download.h */
+    uint64_t segment, rate;
     const ggx_run *run;
 } ggx_fetch_options;
 
@@ -29,6 +33,8 @@ typedef struct ggx_fetched {
     const char *pin;  /* the commit, or "" */
     ggx_fetched_file *files;
     uint32_t count, passed_over;
+    uint32_t left_out; /* files that are not needed */
+    const char *form;  /* of the weights that were chosen; NULL: all forms */
 } ggx_fetched;
 
 /* Fetches what `name` stands for; all memory is the arena's. With $HF_HUB_OFFLINE only the cache is asked. */

@@ -9,10 +9,10 @@
 #ifdef GGX_HAVE_CURL
 #include <curl/curl.h>
 
-#define TRIES 6           /* in a row without a byte */
-#define FIRST_PAUSE 200u  /* milliseconds; doubled each time */
-#define LONGEST_PAUSE 60u /* seconds that a server may ask to wait */
-#define ONE_RANGE 0xffffffffu
+#define TRIES 6             /* in a row without a byte */
+#define FIRST_PAUSE 0.2     /* seconds; doubled each time */
+#define LONGEST_PAUSE 60u   /* seconds that a server may ask to wait */
+#define BUFFER (512L << 10) /* bytes of one read */
 
 struct ggx_range_client {
     CURL *curl;
@@ -24,13 +24,17 @@ struct ggx_range_client {
     long code;
     uint64_t first, total; /* of Content-Range; UINT64_MAX: none */
     uint64_t length;
-    char etag[128];
+    char etag[128], modified[32];
     char reason[64]; /* X-Error-Code of the hub */
     char next[2048];
+    char later[48];   /* Retry-After */
+    int64_t date;     /* of the server's clock; -1: unknown */
     uint32_t refused; /* times that the place of a redirect refused */
-    uint64_t pause;   /* seconds of Retry-After */
     uint64_t offset, end, got;
+    const atomic_int *halt;
+    ggx_range_pace *pace;
     ggx_range_take *take;
+    int (*whole)(void *context);
     void *context;
     ggx_status status;
     ggx_error error;
@@ -87,6 +91,13 @@ static void read_link(ggx_range_client *c, ggx_str value)
     c->next[size] = 0;
 }
 
+static void copy_value(char *out, size_t room, ggx_str value)
+{
+    const size_t size = value.size < room ? (size_t)value.size : 0; /* one that is too long is as good as none */
+    memcpy(out, value.data, size);
+    out[size] = 0;
+}
+
 static size_t on_header(char *line, size_t one, size_t size, void *context)
 {
     ggx_range_client *c = context;
@@ -95,21 +106,26 @@ static size_t on_header(char *line, size_t one, size_t size, void *context)
     (void)one;
     if (size > 5 && !memcmp(line, "HTTP/", 5)) { /* of the next hop */
         c->first = c->total = c->length = UINT64_MAX;
-        c->etag[0] = c->reason[0] = c->next[0] = 0;
-        c->pause = 0;
+        c->etag[0] = c->modified[0] = c->reason[0] = c->next[0] = c->later[0] = 0;
+        c->date = -1;
     } else if (header_value(line, size, "Content-Range", &value)) {
         read_content_range(c, value);
     } else if (header_value(line, size, "Content-Length", &value)) {
         if (ggx_str_int(value, &number) && number >= 0) c->length = (uint64_t)number;
     } else if (header_value(line, size, "Retry-After", &value)) {
-        if (ggx_str_int(value, &number) && number >= 0) c->pause = (uint64_t)number;
+        copy_value(c->later, sizeof c->later, value);
+    } else if (header_value(line, size, "Date", &value)) {
+        char date[48];
+        copy_value(date, sizeof date, value);
+        c->date = (int64_t)curl_getdate(date, NULL);
     } else if (header_value(line, size, "X-Error-Code", &value)) {
-        snprintf(c->reason, sizeof c->reason, "%.*s", (int)(value.size < 60 ? value.size : 60), value.data);
+        copy_value(c->reason, sizeof c->reason, value);
     } else if (header_value(line, size, "Link", &value)) {
         read_link(c, value);
-    } else if (header_value(line, size, "ETag", &value) && value.size < sizeof c->etag) {
-        memcpy(c->etag, value.data, (size_t)value.size);
-        c->etag[value.size] = 0;
+    } else if (header_value(line, size, "Last-Modified", &value)) {
+        copy_value(c->modified, sizeof c->modified, value);
+    } else if (header_value(line, size, "ETag", &value)) {
+        copy_value(c->etag, sizeof c->etag, value);
     }
     return size;
 }
@@ -137,8 +153,38 @@ static ggx_status check_answer(ggx_range_client *c)
             return ggx_fail(&c->error, GGX_E_NETWORK, "%.100s: the server answers from byte %llu instead of %llu",
                             f->url, (unsigned long long)c->first, (unsigned long long)wanted);
     }
-    if (*f->etag && *c->etag && strcmp(f->etag, c->etag) != 0) return changed(c, "its entity tag");
+    if (*f->etag && *c->etag) return strcmp(f->etag, c->etag) ? changed(c, "its entity tag") : GGX_OK;
+    if (*f->modified && *c->modified && strcmp(f->modified, c->modified) != 0) return changed(c, "its date");
+    if (c->code == 200 && c->end < f->size && c->whole && c->whole(c->context)) c->end = f->size;
     return GGX_OK;
+}
+
+static int is_stopped(const ggx_range_client *c)
+{
+    return (c->run && c->run->canceled && *c->run->canceled) || (c->halt && *c->halt);
+}
+
+static void sleep_for(const ggx_range_client *c, double seconds)
+{
+    for (; seconds > 0 && !is_stopped(c); seconds -= 0.1) {
+        const struct timespec t = {0, (long)((seconds < 0.1 ? seconds : 0.1) * 999999999)};
+        nanosleep(&t, NULL);
+    }
+}
+
+/* Each connection has its turn in the order in which they come. What was not used for a while is lost. */
+static void keep_pace(const ggx_range_client *c, uint64_t bytes)
+{
+    struct timespec t;
+    if (!c->pace || !c->pace->rate) return;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    const double now = (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+    pthread_mutex_lock(&c->pace->lock);
+    if (c->pace->free < now) c->pace->free = now;
+    c->pace->free += (double)bytes / (double)c->pace->rate;
+    const double wait = c->pace->free - now;
+    pthread_mutex_unlock(&c->pace->lock);
+    sleep_for(c, wait);
 }
 
 static size_t on_bytes(char *data, size_t one, size_t size, void *context)
@@ -153,6 +199,7 @@ static size_t on_bytes(char *data, size_t one, size_t size, void *context)
     if (c->code != 200 && c->code != 206) return size; /* an error's page */
     uint64_t n = size, left = c->end - c->offset - c->got;
     if (n > left && c->file) n = left;
+    keep_pace(c, n);
     if (n && c->take) c->status = c->take(c->context, data, n, &c->error);
     if (c->status != GGX_OK) return 0;
     c->got += n;
@@ -163,10 +210,27 @@ static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t d, 
 {
     const ggx_range_client *c = context;
     (void)a, (void)b, (void)d, (void)e;
-    return c->run && c->run->canceled && *c->run->canceled;
+    return is_stopped(c);
 }
 
 /* --- opening ---------------------------------------------------------------------------------------------------------------------- */
+
+static void set_pointers(ggx_range_client *c)
+{
+    curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, c->message);
+    curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, (void *)c);
+    curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, (void *)c);
+    curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, (void *)c);
+}
+
+/* The library leaves to its users what the program curl reads. */
+static void set_authorities(CURL *curl)
+{
+    const char *file = getenv("CURL_CA_BUNDLE"), *folder = getenv("SSL_CERT_DIR");
+    if (!file || !*file) file = getenv("SSL_CERT_FILE");
+    if (file && *file) curl_easy_setopt(curl, CURLOPT_CAINFO, file);
+    if (folder && *folder) curl_easy_setopt(curl, CURLOPT_CAPATH, folder);
+}
 
 ggx_status ggx_range_open(ggx_range_client **out, const char *token, uint32_t timeout, const ggx_run *run,
                           ggx_error *error)
@@ -186,28 +250,47 @@ ggx_status ggx_range_open(ggx_range_client **out, const char *token, uint32_t ti
     curl_easy_setopt(h, CURLOPT_MAXREDIRS, 8L);
     curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(h, CURLOPT_USERAGENT, "ggx/" GGX_VERSION);
-    curl_easy_setopt(h, CURLOPT_ERRORBUFFER, c->message);
     curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, (long)timeout);
     curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, (long)timeout);
-    curl_easy_setopt(h, CURLOPT_BUFFERSIZE, 512L << 10);
+    curl_easy_setopt(h, CURLOPT_BUFFERSIZE, BUFFER);
     curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(h, CURLOPT_HEADERDATA, (void *)c);
     curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_bytes);
-    curl_easy_setopt(h, CURLOPT_WRITEDATA, (void *)c);
     curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, on_progress);
-    curl_easy_setopt(h, CURLOPT_XFERINFODATA, (void *)c);
-    const char *authorities =
-        getenv("CURL_CA_BUNDLE"); /* the library leaves what the program curl reads to its users */
-    if (!authorities || !*authorities) authorities = getenv("SSL_CERT_FILE");
-    if (authorities && *authorities) curl_easy_setopt(h, CURLOPT_CAINFO, authorities);
+    set_pointers(c);
+    set_authorities(h);
     if (token && *token) { /* curl itself keeps it from other hosts, which it would not do for a header */
         curl_easy_setopt(h, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
         curl_easy_setopt(h, CURLOPT_XOAUTH2_BEARER, token);
     }
     *out = c;
     return GGX_OK;
+}
+
+ggx_status ggx_range_clone(ggx_range_client **out, const ggx_range_client *client, ggx_error *error)
+{
+    ggx_range_client *c = calloc(1, sizeof *c);
+    *out = NULL;
+    if (c) c->curl = curl_easy_duphandle(client->curl);
+    if (!c || !c->curl) {
+        free(c);
+        return ggx_fail(error, GGX_E_NOMEM, "no memory for a connection");
+    }
+    c->run = client->run;
+    c->timeout = client->timeout;
+    set_pointers(c);
+    *out = c;
+    return GGX_OK;
+}
+
+/* With a limit, bytes come in such pieces that no connection waits long for its turn. */
+void ggx_range_share(ggx_range_client *client, const atomic_int *halt, ggx_range_pace *pace)
+{
+    const uint64_t rate = pace ? pace->rate : 0, piece = rate / 16 < 1024 ? 1024 : rate / 16;
+    client->halt = halt;
+    client->pace = pace;
+    curl_easy_setopt(client->curl, CURLOPT_BUFFERSIZE, rate && piece < BUFFER ? (long)piece : BUFFER);
 }
 
 void ggx_range_close(ggx_range_client *client)
@@ -281,7 +364,7 @@ static ggx_status ask(ggx_range_client *c, const char *url, int *again, ggx_erro
     snprintf(range, sizeof range, "%llu-%llu", from, last);
     curl_easy_setopt(c->curl, CURLOPT_RANGE, c->file ? range : NULL);
     CURLcode code = curl_easy_perform(c->curl);
-    if (c->run && c->run->canceled && *c->run->canceled) return ggx_fail(error, GGX_E_CANCELED, "stopped");
+    if (is_stopped(c)) return ggx_fail(error, GGX_E_CANCELED, "stopped");
     if (c->status != GGX_OK) {
         if (error) *error = c->error;
         return c->status;
@@ -300,19 +383,27 @@ static ggx_status ask(ggx_range_client *c, const char *url, int *again, ggx_erro
                                        : curl_easy_strerror(code));
 }
 
+/* Seconds, or a date. That is by the server's clock, and so is its Date: this machine's may be wrong. */
+static double wanted_pause(const ggx_range_client *c)
+{
+    int64_t seconds;
+    if (!*c->later) return -1;
+    if (!ggx_str_int(ggx_str_of(c->later), &seconds)) {
+        const int64_t at = (int64_t)curl_getdate(c->later, NULL);
+        seconds = at >= 0 && c->date >= 0 ? at - c->date : -1;
+    }
+    return seconds < 0 ? -1 : seconds < (int64_t)LONGEST_PAUSE ? (double)seconds : (double)LONGEST_PAUSE;
+}
+
 static void pause_for(const ggx_range_client *c, uint32_t try)
 {
-    uint64_t wait = (uint64_t)FIRST_PAUSE << try;
-    if (c->pause) wait = 1000 * (c->pause < LONGEST_PAUSE ? c->pause : LONGEST_PAUSE);
-    for (; wait && !(c->run && c->run->canceled && *c->run->canceled); wait -= wait < 100 ? wait : 100) {
-        const struct timespec t = {0, (long)(wait < 100 ? wait : 100) * 1000000};
-        nanosleep(&t, NULL);
-    }
+    const double wanted = wanted_pause(c);
+    sleep_for(c, wanted > 0 ? wanted : FIRST_PAUSE * (double)(1u << try));
 }
 
 /* [offset, end) of the file, again from where it broke off. */
-static ggx_status transfer(ggx_range_client *c, const ggx_range_file *file, uint64_t offset, uint64_t end,
-                           ggx_range_take *take, void *context, ggx_error *error)
+ggx_status ggx_range_part(ggx_range_client *c, const ggx_range_file *file, uint64_t offset, uint64_t end,
+                          ggx_range_take *take, int (*whole)(void *context), void *context, ggx_error *error)
 {
     ggx_status status = GGX_OK;
     c->file = file;
@@ -320,6 +411,7 @@ static ggx_status transfer(ggx_range_client *c, const ggx_range_file *file, uint
     c->end = end;
     c->got = c->refused = 0;
     c->take = take;
+    c->whole = whole;
     c->context = context;
     for (uint32_t try = 0; try < TRIES && offset < end; try++) {
         const uint64_t before = c->got;
@@ -330,6 +422,7 @@ static ggx_status transfer(ggx_range_client *c, const ggx_range_file *file, uint
         pause_for(c, try);
     }
     c->take = NULL;
+    c->whole = NULL;
     c->context = NULL;
     return status;
 }
@@ -359,6 +452,7 @@ ggx_status ggx_range_look(ggx_range_client *c, ggx_range_file *file, ggx_error *
     if (status != GGX_OK) return status;
     file->size = c->code == 206 ? c->total : c->length;
     memcpy(file->etag, c->etag, sizeof file->etag);
+    memcpy(file->modified, c->modified, sizeof file->modified);
     if (file->size != UINT64_MAX) return GGX_OK;
     return ggx_fail(error, GGX_E_UNSUPPORTED, "%.140s: the server does not say how large the file is", file->url);
 }
@@ -380,13 +474,13 @@ ggx_status ggx_range_get(ggx_range_client *c, const ggx_range_file *file, uint64
                          ggx_error *error)
 {
     filling f = {out};
-    return transfer(c, file, offset, offset + size, fill, &f, error);
+    return ggx_range_part(c, file, offset, offset + size, fill, NULL, &f, error);
 }
 
 ggx_status ggx_range_stream(ggx_range_client *c, const ggx_range_file *file, uint64_t offset, ggx_range_take *take,
                             void *context, ggx_error *error)
 {
-    return transfer(c, file, offset, file->size, take, context, error);
+    return ggx_range_part(c, file, offset, file->size, take, NULL, context, error);
 }
 
 typedef struct growing {
@@ -429,54 +523,6 @@ ggx_status ggx_range_text(ggx_range_client *c, const char *url, uint64_t most, g
 const char *ggx_range_next(const ggx_range_client *c)
 {
     return c->next;
-}
-
-#else
-
-const char *ggx_range_next(const ggx_range_client *client)
-{
-    (void)client;
-    return "";
-}
-
-ggx_status ggx_range_open(ggx_range_client **out, const char *token, uint32_t timeout, const ggx_run *run,
-                          ggx_error *error)
-{
-    (void)token, (void)timeout, (void)run;
-    *out = NULL;
-    return ggx_fail(error, GGX_E_UNSUPPORTED, "this ggx was built without libcurl: it reads no remote files");
-}
-
-void ggx_range_close(ggx_range_client *client)
-{
-    (void)client;
-}
-
-ggx_status ggx_range_look(ggx_range_client *client, ggx_range_file *file, ggx_error *error)
-{
-    (void)client, (void)file;
-    return ggx_fail(error, GGX_E_UNSUPPORTED, "no libcurl");
-}
-
-ggx_status ggx_range_get(ggx_range_client *client, const ggx_range_file *file, uint64_t offset, void *out,
-                         uint64_t size, ggx_error *error)
-{
-    (void)client, (void)file, (void)offset, (void)out, (void)size;
-    return ggx_fail(error, GGX_E_UNSUPPORTED, "no libcurl");
-}
-
-ggx_status ggx_range_stream(ggx_range_client *client, const ggx_range_file *file, uint64_t offset, ggx_range_take *take,
-                            void *context, ggx_error *error)
-{
-    (void)client, (void)file, (void)offset, (void)take, (void)context;
-    return ggx_fail(error, GGX_E_UNSUPPORTED, "no libcurl");
-}
-
-ggx_status ggx_range_text(ggx_range_client *client, const char *url, uint64_t most, ggx_arena *arena, ggx_str *out,
-                          ggx_error *error)
-{
-    (void)client, (void)url, (void)most, (void)arena, (void)out;
-    return ggx_fail(error, GGX_E_UNSUPPORTED, "no libcurl");
 }
 
 #endif

@@ -9,6 +9,8 @@ Hub(files) serves {path: bytes} as the repository org/model: its API, and resolv
   whole       answers ranges with 200 and everything                        early N   answers from N bytes before
   status N    answers N (to a range: 304, 416 …)                             flip N    byte N is another one
   no_tag      sends no entity tag                                            tag T     sends that one
+  date T      sends that Last-Modified                                       clock T   its Date
+  turn_tag N, turn_date N   from the N-th answer on another tag, another Last-Modified
   length N    says so many bytes more than there are                        expired N the signature is refused N times
   busy N      answers 429 N times, with Retry-After                          denied C  the API answers (code, X-Error-Code)
 """
@@ -28,6 +30,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *words):
         pass
+
+    def date_time_string(self, timestamp=None):
+        return self.server.hub.faults.get("clock") or super().date_time_string(timestamp)
 
     def answer(self, code, body=b"", **headers):
         self.send_response(code)
@@ -56,6 +61,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(data) + faults.get('length', 0)}"
         if "no_tag" not in faults:
             headers["ETag"] = tag
+        for name in ("turn_tag", "turn_date"):
+            if name in faults:
+                faults[name] -= 1
+        if faults.get("turn_tag", 1) <= 0:
+            headers["ETag"] = '"another"'
+        if "date" in faults or "turn_date" in faults:
+            old = faults.get("turn_date", 1) > 0
+            headers["Last-Modified"] = faults.get("date", "Sat, 01 Jan 2000 00:00:00 GMT" if old else "Sun, 02 Jan 2000 00:00:00 GMT")
         self.send_response(206 if "Content-Range" in headers else 200)
         for name, value in headers.items():
             self.send_header(name, value)
