@@ -26,7 +26,7 @@ static const verb verbs[] = {
      "list recipes; show one, check a file, explain what one does", ggx_verb_recipes, 0, 1000},
     {GGX_VERB_FIT, "fit", "MODEL", "list what a model could become, and what fits the machine", ggx_verb_fit, 1, 1},
     {GGX_VERB_FETCH, "fetch", "NAME…", "fetch models from a server, resumed and verified", ggx_verb_fetch, 1, 1000},
-    {GGX_VERB_CACHE, "cache", "ls|verify|rm [NAME…]", "list, check or remove what was fetched", ggx_verb_cache, 1,
+    {GGX_VERB_CACHE, "cache", "ls|verify|rm|prune [NAME…]", "list, check or remove what was fetched", ggx_verb_cache, 1,
      1000},
     {GGX_VERB_HASH, "hash", "MODEL…", "print digests of files, or of the tensors in them", ggx_verb_hash, 1, 100000},
     {GGX_VERB_VERIFY, "verify", "FILE|DIR", "check files against digests or a signature", ggx_verb_verify, 1, 1},

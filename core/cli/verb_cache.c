@@ -6,13 +6,14 @@
 #include <ggx_sdk/error.h>
 
 #define MEMORY (256u << 20)
+#define PRUNE_AGE (7u * 86400) /* seconds */
 
 typedef struct caching {
     ggx_cli *cli;
     ggx_arena arena;
     ggx_cache cache;
     ggx_text out;
-    uint64_t bad, printed;
+    uint64_t bad, printed, freed;
     ggx_error error;
 } caching;
 
@@ -107,19 +108,49 @@ static ggx_status remove_entries(caching *c)
     return status;
 }
 
+static void report_pruned(void *context, const char *path, const char *why, uint64_t bytes)
+{
+    caching *c = context;
+    c->freed += bytes;
+    if (c->cli->arguments.json) {
+        ggx_text_format(&c->out, "%s\n  {\"path\": ", c->printed++ ? "," : "");
+        ggx_text_json(&c->out, ggx_str_of(path));
+        ggx_text_format(&c->out, ", \"bytes\": %llu, \"why\": \"%s\"}", (unsigned long long)bytes, why);
+    } else if (!c->cli->arguments.quiet) {
+        ggx_text_shown(&c->out, ggx_str_of(path));
+        ggx_text_format(&c->out, ": %s, %llu bytes\n", why, (unsigned long long)bytes);
+    }
+}
+
+static ggx_status prune(caching *c)
+{
+    const ggx_arguments *a = &c->cli->arguments;
+    const ggx_prune options = {a->older_than ? a->older_than - 1 : PRUNE_AGE, a->dry_run, report_pruned, c};
+    if (a->operand_count > 1)
+        return ggx_fail(&c->error, GGX_E_USAGE, "ggx cache prune takes no names; ggx cache rm does");
+    if (a->json) ggx_text_format(&c->out, "[");
+    ggx_status status = ggx_cache_prune(&c->cache, &options, &c->arena, &c->error);
+    if (a->json) ggx_text_format(&c->out, "]\n");
+    if (!a->json && !a->quiet)
+        ggx_text_format(&c->out, "%llu bytes %s\n", (unsigned long long)c->freed,
+                        a->dry_run ? "would be free" : "are free");
+    return status;
+}
+
 int ggx_verb_cache(ggx_cli *cli)
 {
     static const struct {
         const char *name;
         ggx_status (*run)(caching *c);
-    } actions[] = {{"ls", list}, {"verify", verify}, {"rm", remove_entries}};
+    } actions[] = {{"ls", list}, {"verify", verify}, {"rm", remove_entries}, {"prune", prune}};
+    const size_t count = sizeof actions / sizeof actions[0];
     caching c = {.cli = cli};
     size_t i = 0;
-    while (i < 3 && strcmp(cli->arguments.operands[0], actions[i].name)) i++;
+    while (i < count && strcmp(cli->arguments.operands[0], actions[i].name)) i++;
     ggx_arena_init(&c.arena, MEMORY);
-    ggx_status status = i < 3 ? ggx_cache_list(&c.cache, &c.arena, &c.error)
-                              : ggx_fail(&c.error, GGX_E_USAGE, "ggx cache %.80s: expected ls, verify or rm",
-                                         cli->arguments.operands[0]);
+    ggx_status status = i < count ? ggx_cache_list(&c.cache, &c.arena, &c.error)
+                                  : ggx_fail(&c.error, GGX_E_USAGE, "ggx cache %.80s: expected ls, verify, rm or prune",
+                                             cli->arguments.operands[0]);
     if (status == GGX_OK) status = actions[i].run(&c);
     int code = c.out.size ? ggx_report_result(&c.out) : 0;
     if (status != GGX_OK) code = ggx_report_error(&c.error, NULL);

@@ -13,20 +13,17 @@
 #include <unistd.h>
 
 #define ENTRIES_MAX 65536u
-#define LEVELS 16
 #define PREFIX "models--"
 #define SHA256_TEXT 64
 #define GIT_TEXT 40
-
-typedef ggx_status visit(void *context, const char *path, const struct stat *st, ggx_error *error);
 
 static ggx_status no_memory(ggx_error *error)
 {
     return ggx_fail(error, GGX_E_NOMEM, "out of memory");
 }
 
-/* Everything below the directory, the deepest first; links are seen, not followed. A directory that is not there is empty. */
-static ggx_status walk(ggx_arena *arena, const char *path, int levels, visit *each, void *context, ggx_error *error)
+ggx_status ggx_cache_walk(ggx_arena *arena, const char *path, int levels, ggx_cache_visit *each, void *context,
+                          ggx_error *error)
 {
     ggx_status status = GGX_OK;
     struct dirent *entry;
@@ -38,7 +35,7 @@ static ggx_status walk(ggx_arena *arena, const char *path, int levels, visit *ea
         const char *below = ggx_arena_format(arena, "%s/%s", path, entry->d_name).data;
         if (!below) status = no_memory(error);
         if (!below || lstat(below, &st) != 0) continue;
-        if (S_ISDIR(st.st_mode) && levels > 0) status = walk(arena, below, levels - 1, each, context, error);
+        if (S_ISDIR(st.st_mode) && levels > 0) status = ggx_cache_walk(arena, below, levels - 1, each, context, error);
         if (status == GGX_OK) status = each(context, below, &st, error);
     }
     closedir(directory);
@@ -52,12 +49,12 @@ static ggx_status weigh(void *context, const char *path, const struct stat *st, 
     ggx_cached *entry = context;
     (void)error;
     if (!S_ISREG(st->st_mode) || strstr(path, "/refs/")) return GGX_OK;
-    if (ggx_str_ends(ggx_str_of(path), GGX_LIT(".ggx-have"))) return GGX_OK;
     if (ggx_str_ends(ggx_str_of(path), GGX_LIT(".ggx-part")) ||
         ggx_str_ends(ggx_str_of(path), GGX_LIT(".incomplete"))) {
         entry->unfinished += (uint64_t)st->st_size;
         return GGX_OK;
     }
+    if (strrchr(path, '/')[1] == '.') return GGX_OK; /* journals, locks */
     entry->files++;
     entry->bytes += (uint64_t)st->st_size;
     if (!entry->name) entry->name = strrchr(path, '/') + 1;
@@ -93,7 +90,7 @@ static ggx_status add_entry(ggx_cache *cache, ggx_arena *arena, const char *top,
     *entry = (ggx_cached){.folder = ggx_arena_format(arena, "%s/%s", top, name).data};
     if (hub) entry->name = name_of(arena, name);
     if (!entry->folder || (hub && !entry->name)) return no_memory(error);
-    ggx_status status = walk(arena, entry->folder, LEVELS, weigh, entry, error);
+    ggx_status status = ggx_cache_walk(arena, entry->folder, GGX_CACHE_LEVELS, weigh, entry, error);
     if (!entry->name) entry->name = name;
     cache->count++;
     return status;
@@ -160,12 +157,12 @@ ggx_status ggx_cache_check(const ggx_cached *entry, ggx_arena *arena, const ggx_
 {
     checking c = {run, report, context};
     const char *blobs = ggx_arena_format(arena, "%s/blobs", entry->folder).data;
-    return blobs ? walk(arena, blobs, 0, check_blob, &c, error) : no_memory(error);
+    return blobs ? ggx_cache_walk(arena, blobs, 0, check_blob, &c, error) : no_memory(error);
 }
 
 /* --- removing ----------------------------------------------------------------------------------------------------------------------- */
 
-static ggx_status remove_one(void *context, const char *path, const struct stat *st, ggx_error *error)
+ggx_status ggx_cache_remove_one(void *context, const char *path, const struct stat *st, ggx_error *error)
 {
     (void)context;
     if ((S_ISDIR(st->st_mode) ? rmdir(path) : unlink(path)) == 0 || errno == ENOENT) return GGX_OK;
@@ -174,7 +171,7 @@ static ggx_status remove_one(void *context, const char *path, const struct stat 
 
 ggx_status ggx_cache_remove(const ggx_cached *entry, ggx_arena *arena, ggx_error *error)
 {
-    ggx_status status = walk(arena, entry->folder, LEVELS, remove_one, NULL, error);
+    ggx_status status = ggx_cache_walk(arena, entry->folder, GGX_CACHE_LEVELS, ggx_cache_remove_one, NULL, error);
     if (status == GGX_OK && rmdir(entry->folder) != 0 && errno != ENOENT)
         status = ggx_fail_errno(error, errno, "remove", entry->folder);
     return status;

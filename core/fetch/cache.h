@@ -3,6 +3,7 @@
 #define GGX_CORE_CACHE_H
 
 #include "fetch/fetch.h"
+#include <sys/stat.h>
 
 typedef struct ggx_cached {
     const char *name;   /* "hf://ORG/REPO", or the name of a file that came from another address */
@@ -25,5 +26,33 @@ ggx_status ggx_cache_check(const ggx_cached *entry, ggx_arena *arena, const ggx_
 
 /* Removes the entry's folder and all in it; symbolic links are removed, not followed. */
 ggx_status ggx_cache_remove(const ggx_cached *entry, ggx_arena *arena, ggx_error *error);
+
+/* What nobody needs any more, and nobody touched for `age` seconds: downloads that broke off and what runs that were killed left
+ * behind, but for those that a process is at work on; revisions that no branch or tag of the cache is at; blobs that no revision has; files of
+ * addresses of which there is a newer version. `report` is called for each, with why it goes and its bytes; with `dry` nothing is removed.
+ * Times are this machine's: a file from the future counts as new. */
+typedef struct ggx_prune {
+    uint64_t age;
+    int32_t dry;
+    void (*report)(void *context, const char *path, const char *why, uint64_t bytes);
+    void *context;
+} ggx_prune;
+
+ggx_status ggx_cache_prune(const ggx_cache *cache, const ggx_prune *prune, ggx_arena *arena, ggx_error *error);
+
+/* --- for the files of this room ---------------------------------------------------------------------------------------------------- */
+
+#define GGX_CACHE_LEVELS 16
+typedef ggx_status ggx_cache_visit(void *context, const char *path, const struct stat *st, ggx_error *error);
+
+/* Everything below the directory, the deepest first; links are seen, not followed. A directory that is not there is empty. */
+ggx_status ggx_cache_walk(ggx_arena *arena, const char *path, int levels, ggx_cache_visit *each, void *context,
+                          ggx_error *error);
+
+/* Removes the file, link or empty directory. */
+ggx_cache_visit ggx_cache_remove_one;
+
+/* In each folder of ggx's own cache: the address of what lies there, without its query. */
+#define GGX_CACHE_SOURCE ".ggx-from"
 
 #endif

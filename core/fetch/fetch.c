@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "commit/files.h"
+#include "fetch/cache.h"
 #include "fetch/catalog.h"
 #include "fetch/choose.h"
 #include "fetch/download.h"
@@ -17,6 +18,7 @@
 #define TIMEOUT 30u
 #define SIBLING_MOST (32u << 20) /* configurations and vocabularies are smaller, weights mostly larger */
 #define COMMIT_SIZE 40
+#define HOLDS_MOST 4096
 
 /* A file by its name, and the download that it comes with: equal files of a repository are one blob. */
 typedef struct piece {
@@ -275,7 +277,7 @@ static ggx_status name_places(fetching *f, ggx_error *error)
 /* Does the file hold this and nothing else? What is right already need not be written, as into a cache that is read-only. */
 static int holds(const char *path, ggx_str text)
 {
-    char have[COMMIT_SIZE + 1];
+    char have[HOLDS_MOST + 1];
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     const int64_t n = fd >= 0 ? ggx_read_some(fd, 0, have, sizeof have) : -1;
     if (fd >= 0) close(fd);
@@ -335,6 +337,21 @@ static ggx_status list_pieces(fetching *f, ggx_error *error)
     return status;
 }
 
+/* In ggx's own cache, so that older versions of an address can be told from the newest. Without what follows '?' and what stands before '@':
+ * both may be secrets. */
+static ggx_status write_source(const fetching *f, ggx_error *error)
+{
+    const char *url = f->hub.files[0].remote.url, *scheme = strstr(url, "://");
+    if (f->folder || f->options->directory || !scheme) return GGX_OK;
+    const char *host = scheme + 3, *at = memchr(host, '@', strcspn(host, "/?#"));
+    if (at) host = at + 1;
+    const ggx_str text =
+        ggx_arena_format(f->arena, "%.*s%.*s\n", (int)(scheme + 3 - url), url, (int)strcspn(host, "?#"), host);
+    const char *path = ggx_arena_format(f->arena, "%s/" GGX_CACHE_SOURCE, f->snapshot).data;
+    if (!text.data || !path) return no_memory(error);
+    return holds(path, text) ? GGX_OK : ggx_write_file(path, text, error);
+}
+
 static ggx_status fetch_all(fetching *f, ggx_error *error)
 {
     const ggx_fetch_options *o = f->options;
@@ -345,6 +362,7 @@ static ggx_status fetch_all(fetching *f, ggx_error *error)
     if (status == GGX_OK) status = list_pieces(f, error);
     if (status == GGX_OK) status = ggx_download_all(f->client, f->downloads, f->download_count, &options, error);
     if (status == GGX_OK) status = write_ref(f, error);
+    if (status == GGX_OK) status = write_source(f, error);
     if (status != GGX_OK) return status;
     list_fetched(f);
     f->out->path = f->hub.directory ? f->snapshot : f->out->files[0].path;

@@ -58,3 +58,12 @@ class Case:
 
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
+
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff

@@ -91,7 +91,7 @@ open(os.path.join(outside, "kept"), "w").close()
 os.symlink(outside, os.path.join(case.root, "snapshots", "link"))
 case.run("cache", "rm", "hf://org/model")
 check(not os.path.exists(case.root) and os.listdir(outside) == ["kept"], "removed: too little or too much")
-case.run("cache", "prune", code=2)
+case.run("cache", "wipe", code=2)
 
 # A cache that cannot be written, and a disk that is full, are said.
 if os.getuid():
