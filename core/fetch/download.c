@@ -213,7 +213,7 @@ static ggx_status take(void *context, const void *data, uint64_t size, ggx_error
     pthread_mutex_lock(&e->lock);
     status = advance(c, size, error);
     const uint64_t done = e->done;
-    pthread_cond_signal(&e->news);
+    pthread_cond_broadcast(&e->news);
     pthread_mutex_unlock(&e->lock);
     show_progress(e, done);
     return status;
