@@ -135,6 +135,21 @@ install_llama()
     finish_step
 }
 
+# How AutoAWQ itself unpacks its weights, as one file: the package would want a GPU's libraries.
+install_awq()
+{
+    if is_done awq "$tests/requirements-awq.txt"; then return; fi
+    echo "setup: AutoAWQ's unpacking"
+    rm -rf "$oracles/awq" "$oracles/awq.part"
+    mkdir -p "$oracles/awq.part"
+    "$oracles/venv/bin/pip" download -qq --no-input --no-deps --require-hashes --no-binary :all: -d "$oracles/awq.part" \
+        -r "$tests/requirements-awq.txt" || fail "pip could not fetch what tests/requirements-awq.txt names"
+    tar -xzf "$oracles"/awq.part/autoawq-*.tar.gz -C "$oracles/awq.part" --strip-components=3 --wildcards '*/awq/utils/packing_utils.py'
+    rm "$oracles"/awq.part/autoawq-*.tar.gz
+    mv "$oracles/awq.part" "$oracles/awq"
+    finish_step
+}
+
 # The arm64 libraries are unpacked into a folder of their own with an apt state of their own: a foreign architecture added
 # to the machine would outlive the tests.
 install_aarch64()
@@ -174,6 +189,7 @@ all)
         install_venv venv-tensorflow "$tests/requirements-tensorflow.txt"
         install_files
         install_llama
+        install_awq
         install_npm
         install_aarch64
     ) 9>"$oracles/lock"

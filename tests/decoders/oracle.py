@@ -1,8 +1,7 @@
 """Packed weights come out as the converter and the frameworks unpack them, to the byte, whatever the type, the tile and the threads.
 
 The oracle is llama.cpp's own converter (ModelBase.dequant_model, repack_mxfp4_blocks, _nvfp4_pack, and gpt-oss' transform_nibble_layout).
-It does not know AWQ: there it is AutoAWQ's unpacking (awq/utils/packing_utils.py: unpack, put in order, (weight - zero) * scale in the
-scales' type), written down once more here; the package itself is not run."""
+It does not know AWQ: there it is AutoAWQ's own dequantize_gemm (awq/utils/packing_utils.py)."""
 import json
 import os
 import subprocess
@@ -19,6 +18,8 @@ try:
     from safetensors.torch import save_file
     from conversion.base import ModelBase
     from conversion.gpt_oss import GptOssModel
+    sys.path.append(str(ORACLES / "awq"))
+    import packing_utils
 except ImportError as missing:
     print(f"the oracles are not here: {missing}")
     sys.exit(1 if os.environ.get("CI") else 77)
@@ -69,13 +70,8 @@ def awq_case(scale):
     inputs, outputs, group = 256, 128, 64
     tensors = {"a.qweight": words(inputs, outputs // 8), "a.qzeros": words(inputs // group, outputs // 8),
                "a.scales": (torch.rand(inputs // group, outputs) * 0.1).to(scale)}
-    order = [0, 4, 1, 5, 2, 6, 3, 7]
-
-    def unpack(t):
-        nibbles = torch.stack([(t >> 4 * n) & 15 for n in range(8)], dim=-1)
-        return nibbles[..., order].reshape(t.shape[0], outputs).to(torch.int8)
-    zeros, scales = (t.repeat_interleave(group, dim=0) for t in (unpack(tensors["a.qzeros"]), tensors["a.scales"]))
-    return {"quant_method": "awq", "bits": 4, "group_size": group, "version": "gemm"}, tensors, ((unpack(tensors["a.qweight"]) - zeros) * scales).T
+    made = packing_utils.dequantize_gemm(tensors["a.qweight"], tensors["a.qzeros"], tensors["a.scales"], 4, group)
+    return {"quant_method": "awq", "bits": 4, "group_size": group, "version": "gemm"}, tensors, made.T
 
 
 def recipe(folder, rules, **more):
