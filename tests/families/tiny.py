@@ -44,6 +44,13 @@ def model(folder, configuration, of="AutoModelForCausalLM", dtype="float32", see
     return made
 
 
+def processor(folder, value):
+    """Sets the post-processor of tokenizer.json."""
+    with open(os.path.join(folder, "tokenizer.json"), encoding="utf-8") as file:
+        made = json.load(file)
+    write(folder, "tokenizer.json", {**made, "post_processor": value})
+
+
 def change(folder, of):
     """Each tensor of model.safetensors becomes of(its name, the tensor), a dict of several, or nothing (None)."""
     from safetensors.torch import load_file, save_file
