@@ -46,10 +46,9 @@ def reference(conversion, folder, out, kind, **more):
 
 
 def ggx(folder, out, kind, *more):
-    """The vocabulary's plugin is told PRE; SentencePiece's needs nothing."""
-    has = set(os.listdir(folder))
-    plugin = None if "tokenizer.model" in has else "wordpiece" if "vocab.txt" in has else "bpe" if "tokenizer.json" in has else None
-    return subprocess.run([GGX, folder, "-o", out, "--quiet", *more, *(["-O", f"{plugin}.pre={PRE}"] if plugin else []),
+    """A vocabulary of merges or pieces is told PRE; SentencePiece's needs nothing."""
+    told = [] if {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model"} & set(os.listdir(folder)) else ["--pre", PRE]
+    return subprocess.run([GGX, folder, "-o", out, "--quiet", *more, *told,
                            *([] if kind == "auto" else ["--type", kind])], capture_output=True, text=True)
 
 

@@ -42,6 +42,16 @@ static ggx_status read_plain(automatic *a, int *found)
     return status == GGX_OK && merges.text.data ? read_lines(t, &merges) : status;
 }
 
+static ggx_status push_llama(automatic *a, const ggx_sink *sink, ggx_error *error)
+{
+    vocab_tokens tokens;
+    ggx_status status = automatic_llama(a, &tokens);
+    if (status == GGX_OK)
+        status = vocab_push_array(sink, "llama_tokens", GGX_KV_STRING, tokens.text, tokens.count, error);
+    return status == GGX_OK ? vocab_push_array(sink, "llama_types", GGX_KV_I32, tokens.type, tokens.count, error)
+                            : status;
+}
+
 static ggx_status push_all(automatic *a, const ggx_options *options, const ggx_sink *sink, ggx_error *error)
 {
     const ggx_option_value *pre = ggx_option_find(options, "bpe.pre");
@@ -50,6 +60,7 @@ static ggx_status push_all(automatic *a, const ggx_options *options, const ggx_s
     if (status == GGX_OK) status = automatic_tokens(a, &tokens);
     if (status == GGX_OK) status = vocab_push(&tokens, sink, 0);
     if (status == GGX_OK) status = vocab_push_array(sink, "merges", GGX_KV_STRING, a->t.merge, a->t.merge_count, error);
+    if (status == GGX_OK && a->is_llama) status = push_llama(a, sink, error);
     return status == GGX_OK ? automatic_push_pre(a, pre ? &pre->text : NULL, sink) : status;
 }
 

@@ -153,6 +153,7 @@ static ggx_status read_class_field(automatic *a, vocab_walk *w, int *prefix_spac
     if (vocab_walk_is(w, "normalizer")) return tokenizer_read_part(t, w, &t->normalizer);
     if (vocab_walk_is(w, "pre_tokenizer")) return tokenizer_read_part(t, w, &t->splitter);
     if (vocab_walk_is(w, "decoder")) return tokenizer_read_part(t, w, &t->decoder);
+    if (vocab_walk_is(w, "special_again")) a->special_again = 1;
     if (vocab_walk_is(w, "special")) return read_class_specials(a, w);
     if (vocab_walk_is(w, "around")) return read_around(a, w);
     if (vocab_walk_is(w, "prefix_space"))
@@ -236,6 +237,11 @@ static ggx_status add_all(automatic *a)
         }
     for (uint64_t i = 0; i < s->extra_count && status == GGX_OK; i++)
         if (!vocab_map_find(&t->added_ids, s->extra[i].content)) status = tokenizer_add(t, &s->extra[i]);
+    for (uint64_t i = 0; a->special_again && i < SPECIAL_COUNT + s->extra_count && status == GGX_OK; i++) {
+        const added_token *token = i < SPECIAL_COUNT ? &s->special[i] : &s->extra[i - SPECIAL_COUNT];
+        const added_token again = {.content = token->content, .special = 1, .given_id = -1};
+        if (i >= SPECIAL_COUNT || s->given[i] == 2) status = tokenizer_add(t, &again);
+    }
     return status;
 }
 
@@ -296,5 +302,6 @@ ggx_status automatic_open(automatic *a, const ggx_host *host, const ggx_source *
     ggx_status status = vocab_read(host, source, "tokenizer.json", &json, error);
     a->has_json = status == GGX_OK && json.text.data;
     if (a->has_json) status = tokenizer_read(&a->t, &json);
+    a->is_llama = a->has_json && automatic_is_llama(&a->t);
     return status == GGX_OK ? settings_read(&a->s, &a->t, source) : status;
 }

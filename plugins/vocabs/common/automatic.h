@@ -28,7 +28,7 @@ typedef struct automatic {
     settings s;
     ggx_str class; /* data NULL: TokenizersBackend, which takes the file as it is */
     const ggx_source *source;
-    int has_json;
+    int has_json, is_llama, special_again;
     ggx_error trouble; /* why the text cannot be encoded as the class does; status GGX_OK: it can */
 } automatic;
 
@@ -41,6 +41,10 @@ ggx_status settings_read(settings *s, tokenizer *t, const ggx_source *source);
 ggx_status automatic_build(automatic *a);
 /* Tokens by id, with their types as llama.cpp's converter gives them. */
 ggx_status automatic_tokens(automatic *a, vocab_tokens *out);
+/* Is it SentencePiece's BPE in another form? Asked before automatic_build, of what the file says. */
+int automatic_is_llama(const tokenizer *t);
+/* Its tokens with types; all scores are the same. */
+ggx_status automatic_llama(automatic *a, vocab_tokens *out);
 /* Pushes "pre" when the user gave it; else "reference_ids", the ids of llama.cpp's reference text as Python writes a list, or "trouble",
  * why there are none. */
 ggx_status automatic_push_pre(automatic *a, const ggx_str *given, const ggx_sink *sink);

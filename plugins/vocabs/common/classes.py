@@ -5,7 +5,7 @@ import json
 import os
 import sys
 
-from tokenizers import processors
+from tokenizers import AddedToken, processors
 from transformers.models.auto.tokenization_auto import MODELS_WITH_INCORRECT_HUB_TOKENIZER_CLASS, TOKENIZER_MAPPING_NAMES, tokenizer_class_from_name
 from transformers.tokenization_utils_tokenizers import TokenizersBackend
 import transformers
@@ -50,6 +50,12 @@ def described(name):
         wanted = {p: json.loads(cls(vocab=dict(vocab), add_prefix_space=p, **merges)._tokenizer.to_str())["pre_tokenizer"] for p in (True, False)}
         if wanted[True] != wanted[False]:
             out["prefix_space"] = built["pre_tokenizer"] == wanted[True]
+    try:  # are tokens that are named special made so, whatever they were added as?
+        again = cls(vocab={**vocab, "b": len(vocab)}, extra_special_tokens=["b"], added_tokens_decoder={len(vocab): AddedToken("b", special=False)}, **merges)
+        if again.added_tokens_decoder[len(vocab)].special:
+            out["special_again"] = True
+    except (KeyError, ValueError, TypeError):
+        pass
     files = cls.vocab_files_names
     out["files"] = [files[k] for k in ("vocab_file", "merges_file") if files.get(k)]
     return out

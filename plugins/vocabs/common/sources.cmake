@@ -3,7 +3,7 @@
 set(common ${CMAKE_CURRENT_LIST_DIR})
 set(vocab_sources ${common}/tokens.c ${common}/added.c)
 set(tokenizer_sources ${vocab_sources})
-foreach(file automatic decode encode models normal onig parts reference regex settings split steps text)
+foreach(file automatic decode encode llama models normal onig parts reference regex settings split steps text)
   list(APPEND tokenizer_sources ${common}/${file}.c)
 endforeach()
 set(vocab_includes ${CMAKE_BINARY_DIR}/vocabs)
