@@ -14,6 +14,11 @@ static const ggx_profile *find_profile(const struct ggx_recipe *recipe, const ch
     return other;
 }
 
+int ggx_recipe_is_for(const ggx_recipe *recipe, const char *writer)
+{
+    return !recipe->profile_count || !writer || !*writer || find_profile(recipe, writer) != NULL;
+}
+
 ggx_status ggx_apply_domain(ggx_apply *apply, uint32_t rule, uint32_t domain, ggx_value *out)
 {
     ggx_value *kept = &apply->domains[(uint64_t)rule * GGX_MAX_PLACEHOLDERS + domain];
@@ -53,8 +58,7 @@ ggx_status ggx_apply_within(ggx_apply *apply, uint32_t index, int *within)
     return GGX_OK;
 }
 
-/* Does the rule want this tensor? `leads`: through its leading pattern. */
-static ggx_status wants(ggx_apply *apply, uint32_t index, ggx_str name, int *wanted)
+ggx_status ggx_apply_wants(ggx_apply *apply, uint32_t index, ggx_str name, int *wanted)
 {
     const ggx_rule *rule = &apply->recipe->rules[index];
     ggx_local space[GGX_MAX_PLACEHOLDERS];
@@ -81,7 +85,7 @@ static ggx_status claim_all(ggx_apply *apply)
         for (uint32_t r = 0; r < apply->recipe->rule_count && status == GGX_OK; r++) {
             int wanted;
             if (ggx_tensor_hidden(c, i)) break;
-            status = wants(apply, r, ggx_recipe_bare(apply->recipe, c->tensors[i].name), &wanted);
+            status = ggx_apply_wants(apply, r, ggx_recipe_bare(apply->recipe, c->tensors[i].name), &wanted);
             if (status == GGX_OK && apply->steps > 50ull * GGX_EVAL_STEPS)
                 return ggx_origin_fail(
                     &apply->recipe->rules[r].origin, GGX_WHOLE, apply->error, GGX_E_MALFORMED,
@@ -133,8 +137,8 @@ static ggx_status check_demands(ggx_apply *apply)
         if (status == GGX_OK && !holds) status = ggx_eval_text(apply->eval, demand->otherwise, &text);
         if (status != GGX_OK) return status;
         if (!holds)
-            return GGX_NODE_FAIL(apply->eval, demand->that, "%.*s", (int)(text.size < 200 ? text.size : 200),
-                                 text.data);
+            return ggx_fail(apply->error, GGX_E_MALFORMED, "%.*s (recipe %s)", (int)(text.size < 220 ? text.size : 220),
+                            text.data, apply->recipe->id);
     }
     return GGX_OK;
 }
@@ -201,8 +205,7 @@ ggx_status ggx_recipe_match(const ggx_recipe *recipe, const ggx_recipe_env *env,
     ggx_error ignored = {0};
     int applies = 0;
     *score = 0;
-    if (!recipe->when || (recipe->profile_count && env->writer && *env->writer && !find_profile(recipe, env->writer)))
-        return GGX_OK;
+    if (!recipe->when || !ggx_recipe_is_for(recipe, env->writer)) return GGX_OK;
     ggx_status status = ggx_eval_open(&eval, recipe, env, error);
     if (status != GGX_OK) return status;
     eval.error = &ignored; /* a condition that cannot be computed for this checkpoint does not hold */

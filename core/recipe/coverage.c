@@ -103,7 +103,7 @@ static ggx_status demand_all(ggx_apply *apply, uint32_t index)
     return status;
 }
 
-static ggx_status check_rule(ggx_apply *apply, uint32_t index)
+ggx_status ggx_coverage_rule(ggx_apply *apply, uint32_t index)
 {
     const ggx_rule *rule = &apply->recipe->rules[index];
     const ggx_pattern *pattern =
@@ -126,7 +126,7 @@ ggx_status ggx_coverage_check(ggx_apply *apply)
 {
     const ggx_checkpoint *c = apply->env->checkpoint;
     ggx_status status = GGX_OK;
-    for (uint32_t r = 0; r < apply->recipe->rule_count && status == GGX_OK; r++) status = check_rule(apply, r);
+    for (uint32_t r = 0; r < apply->recipe->rule_count && status == GGX_OK; r++) status = ggx_coverage_rule(apply, r);
     for (uint64_t i = 0; i < c->tensor_count && status == GGX_OK; i++) {
         if (ggx_tensor_hidden(c, i)) continue;
         if (apply->used[i] || (!apply->claimed[i] && c->tensors[i].flags & GGX_TENSOR_AUXILIARY)) continue;

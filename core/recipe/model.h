@@ -288,6 +288,8 @@ ggx_status ggx_apply_use_at(ggx_apply *apply, uint64_t tensor, const ggx_origin 
 ggx_status ggx_apply_use(ggx_apply *apply, uint64_t tensor, uint32_t rule, int dropped);
 /* apply.c: the list of a rule's "for" number `domain`. */
 ggx_status ggx_apply_domain(ggx_apply *apply, uint32_t rule, uint32_t domain, ggx_value *out);
+/* Does the rule want the tensor of that bare name? */
+ggx_status ggx_apply_wants(ggx_apply *apply, uint32_t rule, ggx_str name, int *wanted);
 /* Are the bound placeholders among the values of the rule's "for"? */
 ggx_status ggx_apply_within(ggx_apply *apply, uint32_t rule, int *within);
 /* The name without the first of the recipe's prefixes that it begins with. */
@@ -309,6 +311,8 @@ ggx_status ggx_order_outputs(ggx_apply *apply, ggx_recipe_result *out);
 /* Fills apply->ranks where the profile wants the source's tensors by name. */
 ggx_status ggx_order_sources(ggx_apply *apply);
 ggx_status ggx_coverage_check(ggx_apply *apply);
+/* Did the rule find what it needs? */
+ggx_status ggx_coverage_rule(ggx_apply *apply, uint32_t rule);
 /* A copy of a view's error text at a place of the recipe, as a fault of the checkpoint. */
 ggx_status ggx_apply_view_fail(ggx_apply *apply, const ggx_origin *origin, ggx_status status, const ggx_error *inner);
 

@@ -78,6 +78,7 @@ typedef struct ggx_recipe_env {
     uint32_t setting_count;
     ggx_metadata_file *metadata; /* or NULL */
     const ggx_run *run;          /* may be NULL */
+    int32_t nested;              /* 1: the recipe is only compared with another one */
 } ggx_recipe_env;
 
 /* Parses a recipe from text; `path` is for messages ("file:line:column: …"). `search` is the recipe directory for `extends`. The
@@ -125,6 +126,28 @@ int ggx_recipe_rule(const ggx_recipe *recipe, uint32_t index, uint32_t *line, gg
  * A tie is GGX_E_UNSUPPORTED and names the candidates. `env` may be NULL when `name` is not. */
 ggx_status ggx_recipe_choose(ggx_arena *arena, const char *directory, const char *name, const ggx_recipe_env *env,
                              ggx_recipe **out, ggx_error *error);
+/* How much of a checkpoint a recipe's rules take, by names alone. */
+typedef struct ggx_recipe_near {
+    const ggx_recipe *recipe;         /* NULL: none takes anything */
+    uint64_t tensors, taken, dropped; /* of the checkpoint; how many of them a rule takes; of these, to drop them */
+    uint8_t *is_taken;                /* for each tensor */
+    ggx_str *missing; /* rules that need a tensor that is not there, by the text that `without` knows them by */
+    uint32_t missing_count;
+    uint32_t distance; /* edits between `word` and the nearest text in the recipe's condition */
+} ggx_recipe_near;
+
+/* Of the recipes in `directory` for this writer, but the one of id `except`: the one that takes all, else most, of the tensors; among equals the one
+ * nearest to `word`. Lives in the arena. */
+ggx_status ggx_recipe_nearest(ggx_arena *arena, const char *directory, const ggx_recipe_env *env, ggx_str word,
+                              const char *except, ggx_recipe_near *out, ggx_error *error);
+
+/* Is the recipe for this writer? NULL or "": any. */
+int ggx_recipe_is_for(const ggx_recipe *recipe, const char *writer);
+
+/* The recipe's value of that name as a text; data NULL when it has none. */
+ggx_status ggx_recipe_value(ggx_arena *arena, const ggx_recipe *recipe, const ggx_recipe_env *env, const char *name,
+                            ggx_str *out, ggx_error *error);
+
 /* The one recipe in `directory` that made the file and leads back from it, or NULL. */
 ggx_status ggx_recipe_choose_back(ggx_arena *arena, const char *directory, const ggx_recipe_env *env, ggx_recipe **out,
                                   ggx_error *error);

@@ -184,7 +184,7 @@ ggx_value ggx_value_text(ggx_str text);
 /* --- functions.c, lookups.c --- */
 const ggx_function *ggx_function_find(ggx_str name);
 extern const ggx_function ggx_pure_functions[], ggx_lookup_functions[], ggx_token_functions[], ggx_vocab_functions[],
-    ggx_made_functions[], ggx_card_functions[]; /* ended by a NULL name */
+    ggx_made_functions[], ggx_card_functions[], ggx_near_functions[]; /* ended by a NULL name */
 void ggx_vocabularies_close(ggx_eval *eval);
 /* names.c */
 ggx_status ggx_call_model_parts(ggx_eval *eval, const ggx_node *node, const ggx_value *args, uint32_t count,

@@ -1,0 +1,193 @@
+/* nearest.c - for a checkpoint that no recipe is for: the recipe whose rules take most of its tensors. Only names count; nothing is made. */
+#include "base/text.h"
+#include "recipe/model.h"
+#include <dirent.h>
+#include <ggx_sdk/error.h>
+#include <stdlib.h>
+
+#define MOST_RECIPES 4096
+
+typedef struct search {
+    ggx_arena *arena; /* of what is returned */
+    const char *directory;
+    const ggx_recipe_env *env;
+    ggx_str word;
+    const char *except; /* id */
+    ggx_recipe_near *best;
+} search;
+
+/* The text in quotes in the recipe's condition that is nearest to the word: most name what they are for there. */
+static uint32_t distance_of(const struct ggx_recipe *recipe, ggx_str word)
+{
+    const ggx_json *when = recipe->when->origin->json;
+    uint32_t least = UINT32_MAX;
+    const char *at = when && when->kind == GGX_JSON_STRING ? when->text.data : "", *open, *close;
+    while (word.size && (open = strchr(at, '\'')) && (close = strchr(open + 1, '\''))) {
+        const uint32_t distance = ggx_word_distance((ggx_str){open + 1, (uint64_t)(close - open - 1)}, word);
+        if (distance < least) least = distance;
+        at = close + 1;
+    }
+    return least;
+}
+
+/* The first rule that wants the tensor; one whose condition cannot be computed does not. */
+static void claim(ggx_apply *apply, uint64_t tensor, ggx_recipe_near *near)
+{
+    const ggx_checkpoint *c = apply->env->checkpoint;
+    near->tensors++;
+    for (uint32_t r = 0; r < apply->recipe->rule_count; r++) {
+        int wanted = 0;
+        if (ggx_apply_wants(apply, r, ggx_recipe_bare(apply->recipe, c->tensors[tensor].name), &wanted) != GGX_OK ||
+            !wanted)
+            continue;
+        apply->claimed[tensor] = r + 1;
+        apply->taken[r]++;
+        near->is_taken[tensor] = 1;
+        near->taken++;
+        near->dropped += apply->recipe->rules[r].kind == GGX_RULE_DROP;
+        return;
+    }
+}
+
+static void cover(ggx_apply *apply, ggx_recipe_near *near)
+{
+    const ggx_checkpoint *c = apply->env->checkpoint;
+    for (uint64_t i = 0; i < c->tensor_count && apply->steps <= 50ull * GGX_EVAL_STEPS; i++)
+        if (!ggx_tensor_hidden(c, i) && !(c->tensors[i].flags & GGX_TENSOR_AUXILIARY)) claim(apply, i, near);
+    for (uint32_t r = 0; r < apply->recipe->rule_count; r++)
+        if (ggx_coverage_rule(apply, r) != GGX_OK) near->missing[near->missing_count++] = apply->recipe->rules[r].key;
+}
+
+static ggx_status cover_with(const search *s, const struct ggx_recipe *recipe, ggx_recipe_near *near, ggx_error *error)
+{
+    ggx_eval eval;
+    ggx_error ignored;
+    ggx_recipe_env env = *s->env;
+    const uint64_t n = env.checkpoint->tensor_count;
+    env.nested = 1;
+    ggx_status status = ggx_eval_open(&eval, recipe, &env, error);
+    if (status != GGX_OK) return status;
+    eval.error = &ignored;
+    ggx_apply apply = {.eval = &eval, .arena = &eval.arena, .recipe = recipe, .env = &env, .error = &ignored};
+    apply.claimed = ggx_arena_array(&eval.arena, n, sizeof *apply.claimed);
+    apply.used = ggx_arena_array(&eval.arena, n, 1);
+    apply.taken = ggx_arena_array(&eval.arena, recipe->rule_count, sizeof *apply.taken);
+    apply.domains = ggx_arena_array(&eval.arena, recipe->rule_count, GGX_MAX_PLACEHOLDERS * sizeof *apply.domains);
+    near->recipe = recipe;
+    near->is_taken = ggx_arena_array(s->arena, n, 1);
+    near->missing = ggx_arena_array(s->arena, recipe->rule_count + 1ull, sizeof *near->missing);
+    near->distance = distance_of(recipe, s->word);
+    if (apply.claimed && apply.used && apply.taken && apply.domains && near->is_taken && near->missing)
+        cover(&apply, near);
+    else
+        status = ggx_fail(error, GGX_E_NOMEM, "no memory to look for a recipe");
+    ggx_eval_close(&eval);
+    return status;
+}
+
+static int is_better(const ggx_recipe_near *a, const ggx_recipe_near *b)
+{
+    const int whole = a->taken == a->tensors && !a->missing_count,
+              other = b->recipe && b->taken == b->tensors && !b->missing_count;
+    if (!a->taken || !b->recipe) return a->taken != 0;
+    if (whole != other) return whole;
+    if (a->taken != b->taken) return a->taken > b->taken;
+    if (a->missing_count != b->missing_count) return a->missing_count < b->missing_count;
+    if (a->dropped != b->dropped) return a->dropped < b->dropped;
+    return a->distance < b->distance;
+}
+
+static ggx_status consider(const search *s, const char *file, ggx_error *error)
+{
+    ggx_recipe *recipe;
+    ggx_recipe_near near = {0};
+    int takes = 0;
+    ggx_str path = ggx_arena_format(s->arena, "%s/%s", s->directory, file);
+    if (!path.data) return ggx_fail(error, GGX_E_NOMEM, "no memory for a recipe's path");
+    ggx_status status = ggx_recipe_load(s->arena, path.data, s->directory, &recipe, error);
+    if (status != GGX_OK) return status;
+    for (uint32_t r = 0; r < recipe->rule_count; r++) takes |= recipe->rules[r].kind == GGX_RULE_TAKE;
+    if (!recipe->when || !takes || !strcmp(recipe->id, s->except) || !ggx_recipe_is_for(recipe, s->env->writer))
+        return GGX_OK;
+    status = cover_with(s, recipe, &near, error);
+    if (status == GGX_OK && is_better(&near, s->best)) *s->best = near;
+    return status;
+}
+
+static int is_recipe(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.' && ggx_str_ends(ggx_str_of(entry->d_name), GGX_LIT(".json"));
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+ggx_status ggx_recipe_nearest(ggx_arena *arena, const char *directory, const ggx_recipe_env *env, ggx_str word,
+                              const char *except, ggx_recipe_near *out, ggx_error *error)
+{
+    const search s = {arena, directory, env, word, except, out};
+    struct dirent **entries = NULL;
+    ggx_status status = GGX_OK;
+    memset(out, 0, sizeof *out);
+    int n = scandir(directory, &entries, is_recipe, by_name);
+    for (int i = 0; i < n; i++) {
+        if (status == GGX_OK && i < MOST_RECIPES) status = consider(&s, entries[i]->d_name, error);
+        free(entries[i]);
+    }
+    free(entries);
+    return status;
+}
+
+ggx_status ggx_recipe_value(ggx_arena *arena, const ggx_recipe *recipe, const ggx_recipe_env *env, const char *name,
+                            ggx_str *out, ggx_error *error)
+{
+    ggx_eval eval;
+    ggx_str text = {NULL, 0};
+    const ggx_named_value *value = NULL;
+    *out = text;
+    for (uint32_t i = 0; i < recipe->value_count; i++)
+        if (ggx_str_same(recipe->values[i].name, ggx_str_of(name))) value = &recipe->values[i];
+    if (!value) return GGX_OK;
+    ggx_status status = ggx_eval_open(&eval, recipe, env, error);
+    if (status != GGX_OK) return status;
+    status = ggx_eval_text(&eval, value->node, &text);
+    if (status == GGX_OK) *out = ggx_arena_str(arena, text);
+    ggx_eval_close(&eval);
+    return status == GGX_OK && !out->data ? ggx_fail(error, GGX_E_NOMEM, "no memory for a value") : status;
+}
+
+/* nearest_recipe(word): [id, tensors that it takes, tensors], or null. */
+static ggx_status call_nearest(ggx_eval *eval, const ggx_node *node, const ggx_value *args, uint32_t count,
+                               ggx_value *out)
+{
+    ggx_recipe_near near;
+    ggx_arena arena;
+    ggx_value *items;
+    (void)count;
+    if (args->kind != GGX_VALUE_STR)
+        return GGX_NODE_FAIL(eval, node, "nearest_recipe() needs a string, not %s", ggx_value_kind(args));
+    if (eval->env->nested)
+        return GGX_NODE_FAIL(eval, node, "nearest_recipe() is not for recipes that another one is compared with");
+    const char *path = eval->recipe->path, *slash = strrchr(path, '/');
+    ggx_arena_init(&arena, GGX_EVAL_MEMORY);
+    ggx_str directory = ggx_arena_str(&arena, slash ? (ggx_str){path, (uint64_t)(slash - path)} : GGX_LIT("."));
+    ggx_status status = directory.data ? ggx_recipe_nearest(&arena, directory.data, eval->env, args->text,
+                                                            eval->recipe->id, &near, eval->error)
+                                       : ggx_fail(eval->error, GGX_E_NOMEM, "no memory to look for a recipe");
+    if (status == GGX_OK && near.recipe) status = ggx_eval_items(eval, node, 3, &items);
+    if (status == GGX_OK && near.recipe) {
+        items[0] = ggx_value_text(ggx_arena_str(&eval->arena, ggx_str_of(near.recipe->id)));
+        items[1] = ggx_value_int((int64_t)near.taken);
+        items[2] = ggx_value_int((int64_t)near.tensors);
+        *out = (ggx_value){.kind = GGX_VALUE_LIST, .count = 3, .at.items = items};
+    }
+    ggx_arena_free(&arena);
+    return status;
+}
+
+const ggx_function ggx_near_functions[] = {
+    {"nearest_recipe", 1, 1, call_nearest},
+    {NULL, 0, 0, NULL},
+};
