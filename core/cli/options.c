@@ -76,6 +76,8 @@ static const option options[] = {
      read_text, FIELD(metadata)},
     {"output", 'o', GGX_VERB_EDIT, "FILE", "make a changed copy; else FILE itself is changed", read_text,
      FIELD(output)},
+    {"output", 'o', GGX_VERB_RECIPES, "FILE", "where new puts the recipe; else it is printed", read_text,
+     FIELD(output)},
     {"set", 0, GGX_VERB_EDIT, "KEY=[TYPE:]VALUE",
      "set a key; TYPE (as u32, str, f32[]) is needed for a new one; repeatable", read_edit, 0},
     {"unset", 0, GGX_VERB_EDIT, "KEY", "remove a key; repeatable", read_unset, 0},

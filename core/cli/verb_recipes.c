@@ -1,9 +1,8 @@
 /* ggx recipes: which there are, what is in one, whether one is sound, and what one does to a model. */
 #include "base/json.h"
+#include "cli/recipes_room.h"
 #include "cli/report.h"
 #include "cli/table.h"
-#include "cli/verbs.h"
-#include "flow.h"
 #include <dirent.h>
 #include <ggx_sdk/error.h>
 #include <stdio.h>
@@ -11,14 +10,7 @@
 
 #define RECIPE_MEMORY (512ull << 20)
 
-/* What all of this verb's actions work with. */
-typedef struct room {
-    ggx_cli *cli;
-    ggx_arena arena;
-    const char *directory; /* of ggx's own recipes */
-    ggx_text out;
-    ggx_error error;
-} room;
+typedef ggx_recipes_room room;
 
 static ggx_status no_memory(room *r)
 {
@@ -427,8 +419,9 @@ static ggx_status act(room *r)
     if (!strcmp(action, "check") && n >= 2) return check(r, operands + 1);
     if (!strcmp(action, "explain") && n == 2) return explain(r, NULL, operands[1]);
     if (!strcmp(action, "explain") && n == 3) return explain(r, operands[1], operands[2]);
+    if (!strcmp(action, "new") && n == 2) return ggx_recipes_new(r, operands[1]);
     return ggx_fail(&r->error, GGX_E_USAGE,
-                    "ggx recipes takes: nothing or list; show RECIPE; check FILE…; explain [RECIPE] MODEL");
+                    "ggx recipes takes: nothing or list; show RECIPE; check FILE…; explain [RECIPE] MODEL; new MODEL");
 }
 
 int ggx_verb_recipes(ggx_cli *cli)

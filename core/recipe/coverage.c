@@ -50,6 +50,27 @@ static ggx_status stranded(ggx_apply *apply, uint64_t tensor, uint32_t index)
         (int)(leader.size < 70 ? leader.size : 70), leader.data ? leader.data : "");
 }
 
+/* The tensor is not there; one of nearly its name, which no rule takes, may be meant. */
+static ggx_status absent(const ggx_apply *apply, const ggx_rule *rule, ggx_str name)
+{
+    const ggx_checkpoint *c = apply->env->checkpoint;
+    ggx_str near = {NULL, 0};
+    uint32_t least = 1 + (uint32_t)(name.size < 32 ? name.size : 32) / 4;
+    for (uint64_t i = 0; i < c->tensor_count; i++) {
+        const uint32_t distance = apply->claimed[i]
+                                      ? UINT32_MAX
+                                      : ggx_word_distance(ggx_recipe_bare(apply->recipe, c->tensors[i].name), name);
+        if (distance > least || ggx_tensor_hidden(c, i)) continue;
+        least = distance;
+        near = c->tensors[i].name;
+    }
+    return ggx_origin_fail(&rule->origin, GGX_WHOLE, apply->error, GGX_E_MALFORMED,
+                           "the checkpoint has no tensor '%.*s', which recipe %s needs%s%.*s%s",
+                           (int)(name.size < 90 ? name.size : 90), name.data, apply->recipe->id,
+                           near.data ? "; it has '" : "", (int)(near.size < 90 ? near.size : 90),
+                           near.data ? near.data : "", near.data ? "', which no rule takes" : "");
+}
+
 /* One combination of the values of "for": the tensor must be there when the rule's condition holds. */
 static ggx_status demand(ggx_apply *apply, uint32_t index, const ggx_value *values)
 {
@@ -77,9 +98,7 @@ static ggx_status demand(ggx_apply *apply, uint32_t index, const ggx_value *valu
     if (!name.data) return ggx_fail(apply->error, GGX_E_NOMEM, "no memory to check the recipe's tensors");
     if (ggx_recipe_find(&apply->eval->arena, apply->recipe, apply->env->checkpoint, name) != UINT64_MAX)
         return rule->domain_count ? ggx_eval_work(apply->eval, rule->domains[0].list, 1) : GGX_OK;
-    return ggx_origin_fail(&rule->origin, GGX_WHOLE, apply->error, GGX_E_MALFORMED,
-                           "the checkpoint has no tensor '%.*s', which recipe %s needs", GGX_STR_ARGS(name),
-                           apply->recipe->id);
+    return absent(apply, rule, name);
 }
 
 /* Walks all combinations, the last placeholder fastest. */

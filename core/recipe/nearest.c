@@ -30,6 +30,13 @@ static uint32_t distance_of(const struct ggx_recipe *recipe, ggx_str word)
     return least;
 }
 
+/* A rule that takes whatever comes says nothing of a family. */
+static int takes_all(const ggx_rule *rule)
+{
+    const ggx_pattern *p = rule->kind == GGX_RULE_TAKE ? rule->sources[rule->leader].pattern : NULL;
+    return p && p->part_count && p->parts[0].kind == GGX_PART_REST;
+}
+
 /* The first rule that wants the tensor; one whose condition cannot be computed does not. */
 static void claim(ggx_apply *apply, uint64_t tensor, ggx_recipe_near *near)
 {
@@ -37,7 +44,8 @@ static void claim(ggx_apply *apply, uint64_t tensor, ggx_recipe_near *near)
     near->tensors++;
     for (uint32_t r = 0; r < apply->recipe->rule_count; r++) {
         int wanted = 0;
-        if (ggx_apply_wants(apply, r, ggx_recipe_bare(apply->recipe, c->tensors[tensor].name), &wanted) != GGX_OK ||
+        if (takes_all(&apply->recipe->rules[r]) ||
+            ggx_apply_wants(apply, r, ggx_recipe_bare(apply->recipe, c->tensors[tensor].name), &wanted) != GGX_OK ||
             !wanted)
             continue;
         apply->claimed[tensor] = r + 1;

@@ -1,0 +1,163 @@
+"""Promise: what a recipe cannot take is refused in one sentence that names the file or tensor, the key, and the recipe (for an unknown
+architecture the nearest one): an unknown architecture, a renamed tensor, an extra layer or expert, a tokenizer that is not there, values of config.json of
+another kind. And ggx recipes new begins a recipe for an unknown architecture: of a known family under a foreign name it makes the known
+family's file; tensors that are left over and missing are listed in it."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import sides
+
+GGX = sides.GGX
+KINDS = {"n_layer": "whole number", "num_hidden_layers": "whole number", "hidden_size": "whole number", "n_embd": "whole number", "vocab_size": "whole number",
+         "num_attention_heads": "whole number", "n_head": "whole number", "intermediate_size": "whole number", "num_local_experts": "whole number",
+         "max_position_embeddings": "whole number", "rms_norm_eps": "a number", "layer_norm_eps": "a number", "layer_norm_epsilon": "a number",
+         "rope_parameters": "an object", "tie_word_embeddings": "true or false"}
+WRONG = ("two", ["x"], {"a": 1}, True)
+FITS = {"an object": dict, "true or false": bool}
+
+
+def refused(folder, scratch, *said):
+    done = sides.ggx(folder, os.path.join(scratch, "none.gguf"), "f16")
+    assert done.returncode in (7, 8), (said, done.returncode, done.stderr)
+    assert done.stderr.startswith("ggx: ") and done.stderr.count("\n") == 1, done.stderr
+    for word in said:
+        assert word in done.stderr, (word, done.stderr)
+    assert not os.path.exists(os.path.join(scratch, "none.gguf"))
+
+
+def known(folder):
+    """The recipe's id."""
+    done = subprocess.run([GGX, "recipes", "explain", folder, "--writer", "gguf", "--json"], capture_output=True, text=True)
+    return json.loads(done.stdout)["recipe"]
+
+
+def check_tensors(folder, scratch, recipe):
+    from safetensors.torch import load_file, save_file
+    path = os.path.join(folder, "model.safetensors")
+    given = load_file(path)
+    second = next(n for n in given if ".1." in n and n.endswith(".weight") and "experts" not in n and given[n].dim() == 2)
+
+    def with_tensors(change, *said):
+        tensors = dict(given)
+        change(tensors)
+        save_file(tensors, path, {"format": "pt"})
+        refused(folder, scratch, f"recipe {recipe}", *said)
+
+    def rename(tensors):
+        tensors[second[:-6] + "wieght"] = tensors.pop(second)
+
+    def add(old, new):
+        def change(tensors):
+            names = [n for n in given if old in n]
+            assert names
+            tensors.update({n.replace(old, new): given[n].clone() for n in names})
+        return change
+
+    bare = second.removeprefix("transformer.")
+    with_tensors(rename, bare, bare[:-6] + "wieght")
+    with_tensors(add(second, second.replace(".1.", ".7.")), second.replace(".1.", ".7."))
+    with_tensors(lambda tensors: tensors.update({"stranger": given[second].clone()}), "'stranger'")
+    if any("experts.3." in n for n in given):
+        with_tensors(add("experts.3.", "experts.4."), "experts.4.")
+    save_file(given, path, {"format": "pt"})
+
+
+def check_config(folder, scratch, recipe):
+    config = json.load(open(os.path.join(folder, "config.json"), encoding="utf-8"))
+    tried = 0
+    for key, kind in KINDS.items():
+        fitting = [v for v in WRONG if not isinstance(v, FITS.get(kind, type(None)))] if config.get(key) is not None else []
+        for value in fitting[tried % 2::2]:
+            with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as file:
+                json.dump({**config, key: value}, file)
+            refused(folder, scratch, f"config.json, key {key}: ", kind, f"recipe {recipe}")
+            tried += 1
+    assert tried > 9, tried
+    with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as file:
+        json.dump(config, file)
+    return config
+
+
+def check_tokenizer(folder, scratch, recipe):
+    away = os.path.join(scratch, "away")
+    os.mkdir(away)
+    for name in os.listdir(folder):
+        if name.startswith(("tokenizer", "vocab")):
+            shutil.move(os.path.join(folder, name), away)
+    refused(folder, scratch, "beside the model", "tokenizer", f"recipe {recipe}")
+    for name in os.listdir(away):
+        shutil.move(os.path.join(away, name), folder)
+    os.rmdir(away)
+
+
+def foreign(folder, config, **more):
+    with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as file:
+        json.dump({**config, "architectures": ["ZorkForCausalLM"], **more}, file)
+
+
+def check_new(folder, scratch, config, recipe, near=True):
+    """Under a foreign name: refused with the nearest, and the recipe that ggx begins makes the file that the family's own makes."""
+    fresh, ours, theirs = (os.path.join(scratch, n) for n in ("fresh.json", "ours.gguf", "theirs.gguf"))
+    assert sides.ggx(folder, theirs, "f16").returncode == 0
+    done = subprocess.run([GGX, "recipes", "new", folder, "--writer", "gguf"], capture_output=True, text=True)
+    assert done.returncode == 2 and f"recipe {recipe} is for this model already" in done.stderr, done.stderr
+    foreign(folder, config)
+    refused(folder, scratch, "config.json, key architectures: ", "'ZorkForCausalLM'", "the nearest, ", "--recipe none", "ggx recipes new")
+    if os.path.exists(fresh):
+        os.remove(fresh)
+    done = subprocess.run([GGX, "recipes", "new", folder, "--writer", "gguf", "-o", fresh], capture_output=True, text=True)
+    assert done.returncode == 0 and fresh in done.stdout, done.stderr
+    assert subprocess.run([GGX, "recipes", "new", folder, "--writer", "gguf", "-o", fresh], capture_output=True).returncode == 2  # it is there
+    made = json.load(open(fresh, encoding="utf-8"))
+    assert made["when"] == "= config('architectures')[0] == 'ZorkForCausalLM'" and made["id"] == "zorkforcausallm"
+    done = subprocess.run([GGX, "recipes", "check", fresh], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    if not near:
+        return made
+    assert made["extends"] == recipe and made["tensors"] == [] and "without" not in made, made
+    done = sides.ggx(folder, ours, "f16", "--recipe", fresh)
+    assert done.returncode == 0, done.stderr
+    assert open(ours, "rb").read() == open(theirs, "rb").read()
+    return made
+
+
+def check_left_over(folder, scratch, config, recipe):
+    from safetensors.torch import load_file, save_file
+    path = os.path.join(folder, "model.safetensors")
+    given = load_file(path)
+    extra = {f"model.layers.{i}.zork.{e}.gate.weight": next(iter(given.values())).clone() for i in range(2) for e in range(3)}
+    gone = [n for n in given if "input_layernorm" in n]
+    assert gone
+    save_file({**{n: t for n, t in given.items() if n not in gone}, **extra}, path, {"format": "pt"})
+    fresh, out = os.path.join(scratch, "fresh.json"), os.path.join(scratch, "out.gguf")
+    os.remove(fresh)
+    assert subprocess.run([GGX, "recipes", "new", folder, "--writer", "gguf", "-o", fresh], capture_output=True).returncode == 0
+    made = json.load(open(fresh, encoding="utf-8"))
+    assert made["extends"] == recipe and [r["from"] for r in made["tensors"]] == ["model.layers.{i}.zork.{j}.gate.weight"], made
+    assert "left over: 6" in made["tensors"][0]["note"]
+    assert len(made["without"]) == 1 and "input_layernorm" in made["without"][0] and made["without"][0] in made["note"], made
+    done = sides.ggx(folder, out, "f16", "--recipe", fresh)
+    assert done.returncode == 0, done.stderr
+    names = set(sides.told(out)[1])
+    assert set(extra) <= names and not any(n.endswith("attn_norm.weight") for n in names)
+    save_file(given, path, {"format": "pt"})
+
+
+def check(module, name, make, scratch):
+    folder = sides.fresh(scratch, name, make)
+    recipe = known(folder)
+    check_tensors(folder, scratch, recipe)
+    config = check_config(folder, scratch, recipe)
+    check_tokenizer(folder, scratch, recipe)
+    check_new(folder, scratch, config, recipe)
+    if recipe == "llama":
+        check_left_over(folder, scratch, config, recipe)
+    return None
+
+
+if len(sys.argv) == 1:
+    sys.argv += ["llama", "qwen", "gemma", "bert", "gpt2", "phi3"]
+sides.each(check, first_only=True)
