@@ -1,16 +1,20 @@
 """Packed weights as they are published, unpacked on the way: a Llama whose projections are FP8 in blocks, GPTQ, or compressed-tensors."""
 import os
 
+from transformers import LlamaConfig, Qwen3MoeConfig
+
 import tiny
 from models.llama import SMALL
 
 
-def pack(folder, conf, change, **more):
-    """Replaces each projection X.weight of a Llama by what change(weight) gives: {ending: tensor}."""
+def pack(folder, conf, change, of=LlamaConfig, **more):
+    """Replaces each projection X.weight of a Llama, or of another class, by what change(weight) gives: {ending: tensor}."""
     from safetensors.torch import load_file, save_file
-    from transformers import LlamaConfig
-    tiny.model(folder, LlamaConfig(**{**SMALL, **more}))
-    tiny.sentencepiece(folder)
+    tiny.model(folder, of(**{**SMALL, **more}))
+    if of is LlamaConfig:
+        tiny.sentencepiece(folder)
+    else:
+        tiny.byte_level(folder)
     path = os.path.join(folder, "model.safetensors")
     tensors, out = load_file(path), {}
     for name, tensor in tensors.items():
@@ -73,7 +77,7 @@ def grouped(folder, zeros=False):
         "group_0": {"targets": ["Linear"], "weights": {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 32, "symmetric": not zeros}}}}, change)
 
 
-def nvfp4(folder, scale=True, pressed=False):
+def nvfp4(folder, scale=True, pressed=False, **more):
     """ModelOpt's form, or compressed-tensors' with its reciprocals."""
     import torch
 
@@ -81,6 +85,8 @@ def nvfp4(folder, scale=True, pressed=False):
         out, inner = weight.shape
         packed = torch.randint(0, 256, (out, inner // 2), dtype=torch.uint8)
         scales = (torch.rand(out, inner // 16) * 3 + 0.1).to(torch.float8_e4m3fn)
+        if weight.dim() > 2:
+            raise AssertionError("experts one by one")
         whole, inputs = (torch.rand(2) * 0.01 + 0.001) if scale else torch.ones(2)
         if pressed:
             return {"weight_packed": packed, "weight_scale": scales, "weight_global_scale": (1 / whole).reshape(1), "input_global_scale": (1 / inputs).reshape(1)}
@@ -90,7 +96,7 @@ def nvfp4(folder, scale=True, pressed=False):
     if pressed:
         conf = {"quant_method": "compressed-tensors", "format": "nvfp4-pack-quantized", "config_groups": {
             "group_0": {"targets": ["Linear"], "weights": {"num_bits": 4, "type": "float", "strategy": "tensor_group", "group_size": 16, "symmetric": True}}}}
-    pack(folder, conf, change, intermediate_size=128, num_key_value_heads=4)
+    pack(folder, conf, change, intermediate_size=128, num_key_value_heads=4, **more)
 
 
 VARIANTS = {
@@ -105,6 +111,8 @@ VARIANTS = {
     "nvfp4": nvfp4,
     "nvfp4-unscaled": lambda folder: nvfp4(folder, scale=False),
     "nvfp4-compressed": lambda folder: nvfp4(folder, pressed=True),
+    "nvfp4-experts": lambda folder: nvfp4(folder, of=Qwen3MoeConfig, head_dim=16, num_experts=3, num_experts_per_tok=2, moe_intermediate_size=64),
+    "nvfp4-experts-unscaled": lambda folder: nvfp4(folder, scale=False, of=Qwen3MoeConfig, head_dim=16, num_experts=3, num_experts_per_tok=2, moe_intermediate_size=64),
     "grouped": grouped,
     "grouped-zeros": lambda folder: grouped(folder, True),
 }
