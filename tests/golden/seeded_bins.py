@@ -191,17 +191,56 @@ def gptj_cases(folder):
                    *(["gpt-j", state] if code < 2 else []))
 
 
+def sam_shapes(width=32, blocks=2, channels=16):
+    """The tensors of Segment Anything, in its state dict's order, narrower."""
+    def linear(name, rows, columns):
+        return {f"{name}.weight": (rows, columns), f"{name}.bias": (rows,)}
+
+    def pair(name, size):
+        return {f"{name}.weight": (size,), f"{name}.bias": (size,)}
+
+    def attention(name, inner):
+        made = {}
+        for part in "qkv":
+            made |= linear(f"{name}.{part}_proj", inner, channels)
+        return made | linear(f"{name}.out_proj", channels, inner)
+
+    shapes = {"image_encoder.pos_embed": (1, 8, 8, width), "image_encoder.patch_embed.proj.weight": (width, 3, 4, 4), "image_encoder.patch_embed.proj.bias": (width,)}
+    for i in range(blocks):
+        block = f"image_encoder.blocks.{i}"
+        shapes |= (pair(f"{block}.norm1", width) | {f"{block}.attn.rel_pos_h": (15, 8), f"{block}.attn.rel_pos_w": (15, 8)} | linear(f"{block}.attn.qkv", 3 * width, width) |
+                   linear(f"{block}.attn.proj", width, width) | pair(f"{block}.norm2", width) | linear(f"{block}.mlp.lin1", 4 * width, width) |
+                   linear(f"{block}.mlp.lin2", width, 4 * width))
+    shapes |= ({"image_encoder.neck.0.weight": (channels, width, 1, 1)} | pair("image_encoder.neck.1", channels) |
+               {"image_encoder.neck.2.weight": (channels, channels, 3, 3)} | pair("image_encoder.neck.3", channels))
+    shapes |= {"prompt_encoder.pe_layer.positional_encoding_gaussian_matrix": (2, channels // 2)}
+    shapes |= {f"prompt_encoder.point_embeddings.{n}.weight": (1, channels) for n in range(4)}
+    shapes |= {"prompt_encoder.not_a_point_embed.weight": (1, channels), "prompt_encoder.mask_downscaling.0.weight": (4, 1, 2, 2),
+               "prompt_encoder.no_mask_embed.weight": (1, channels)}
+    for i in range(2):
+        layer = f"mask_decoder.transformer.layers.{i}"
+        shapes |= (attention(f"{layer}.self_attn", channels) | pair(f"{layer}.norm1", channels) | attention(f"{layer}.cross_attn_token_to_image", channels // 2) |
+                   pair(f"{layer}.norm2", channels) | linear(f"{layer}.mlp.lin1", 24, channels) | linear(f"{layer}.mlp.lin2", channels, 24) |
+                   pair(f"{layer}.norm3", channels) | pair(f"{layer}.norm4", channels) | attention(f"{layer}.cross_attn_image_to_token", channels // 2))
+    shapes |= attention("mask_decoder.transformer.final_attn_token_to_image", channels // 2) | pair("mask_decoder.transformer.norm_final_attn", channels)
+    shapes |= {"mask_decoder.iou_token.weight": (1, channels), "mask_decoder.mask_tokens.weight": (4, channels), "mask_decoder.output_upscaling.0.weight": (channels, 4, 2, 2),
+               "mask_decoder.output_upscaling.0.bias": (4,)} | pair("mask_decoder.output_upscaling.1", 4) | {
+                   "mask_decoder.output_upscaling.3.weight": (4, 2, 2, 2), "mask_decoder.output_upscaling.3.bias": (2,)}
+    for k in range(4):
+        for n in range(3):
+            shapes |= linear(f"mask_decoder.output_hypernetworks_mlps.{k}.layers.{n}", 2 if n == 2 else channels, channels)
+    for n in range(3):
+        shapes |= linear(f"mask_decoder.iou_prediction_head.layers.{n}", 4 if n == 2 else channels, channels)
+    return shapes
+
+
 def sam_cases(folder):
-    shapes = {"image_encoder.pos_embed": (1, 4, 4, 1024), "image_encoder.patch_embed.proj.weight": (1024, 3, 2, 2),
-              "image_encoder.patch_embed.proj.bias": (1024,), "image_encoder.blocks.0.norm1.weight": (1024,),
-              "image_encoder.blocks.0.attn.rel_pos_h": (7, 16), "image_encoder.neck.0.weight": (8, 16, 1, 1),
-              "prompt_encoder.point_embeddings.0.weight": (1, 16), "prompt_encoder.mask_downscaling.0.weight": (4, 1, 2, 2),
-              "mask_decoder.iou_token.weight": (1, 16), "mask_decoder.mask_tokens.weight": (4, 16), "mask_decoder.transformer.layers.0.q.weight": (16, 16)}
+    shapes = sam_shapes()
     state = {n: values(n, *s) for n, s in shapes.items()}
     safetensors(os.path.join(folder, "sam.safetensors"), state)
     plain = ("image_encoder.pos_embed", "prompt_encoder", "mask_decoder.iou_token", "mask_decoder.mask_tokens")
     for code, kind in ((0, "f32"), (1, "f16")):
-        out = struct.pack("<I", 0x67676D6C) + ints(1024, 24, 16, 256, 4, code)
+        out = struct.pack("<I", 0x67676D6C) + ints(32, 12, 12, 256, 4, code)
         for name, array in state.items():
             if not name.startswith("prompt_encoder.mask"):
                 vector = array.reshape(1, -1, 1, 1) if name.endswith("patch_embed.proj.bias") else array
@@ -371,5 +410,6 @@ def main():
     print(f"{len(found)} files, equal to the byte")
 
 
-main()
-oracle.finish()
+if __name__ == "__main__":
+    main()
+    oracle.finish()
