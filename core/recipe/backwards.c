@@ -437,6 +437,16 @@ static ggx_status keep(walk *w, ggx_recipe_result *out)
     return ggx_header_make(&w->apply, out);
 }
 
+/* What a rule makes from nothing needs no way back. */
+static ggx_status pass_constant(walk *w, const ggx_rule *rule)
+{
+    ggx_str name;
+    if (rule->domain_count || ggx_eval_text(w->apply.eval, rule->outputs[0].to, &name) != GGX_OK) return GGX_OK;
+    uint64_t tensor = ggx_checkpoint_find(w->apply.env->checkpoint, name);
+    if (tensor != UINT64_MAX && !w->apply.used[tensor]) w->apply.used[tensor] = 2;
+    return GGX_OK;
+}
+
 static ggx_status run(walk *w, ggx_recipe_result *out)
 {
     ggx_error ignored = {0}, *error = w->apply.error;
@@ -444,6 +454,7 @@ static ggx_status run(walk *w, ggx_recipe_result *out)
     w->apply.error = w->apply.eval->error = &ignored; /* what cannot be computed here is not undone */
     for (uint32_t r = 0; r < w->recipe->rule_count && status == GGX_OK; r++) {
         const ggx_rule *rule = &w->recipe->rules[r];
+        if (rule->kind == GGX_RULE_CONST) status = pass_constant(w, rule);
         if (ggx_rule_one_way(rule)) continue;
         for (uint32_t i = 0; i < rule->output_count && status == GGX_OK; i++)
             status = is_listed(rule) ? restore_listed(w, r, i, 0, NULL) : restore_matching(w, r, i);
@@ -476,6 +487,16 @@ ggx_status ggx_recipe_backwards(ggx_arena *arena, const ggx_recipe *recipe, cons
     return status;
 }
 
+/* What the node gives whatever the source is: it is a constant, or names a value of the recipe that is one. NULL: it depends. */
+static const ggx_value *fixed_value(const struct ggx_recipe *recipe, const ggx_node *node)
+{
+    if (node->kind == GGX_NODE_CONST) return &node->literal;
+    for (uint32_t i = 0; node->kind == GGX_NODE_NAME && i < recipe->value_count; i++)
+        if (ggx_str_same(recipe->values[i].name, node->text))
+            return recipe->values[i].node->kind == GGX_NODE_CONST ? &recipe->values[i].node->literal : NULL;
+    return NULL;
+}
+
 /* Every field that the recipe always writes is there, and those that it fixes have their value. */
 static int header_fits(ggx_eval *eval, const ggx_profile *profile)
 {
@@ -484,11 +505,13 @@ static int header_fits(ggx_eval *eval, const ggx_profile *profile)
         const ggx_field *field = &profile->fields[i];
         ggx_value value = {0};
         if (field->when || field->optional || field->copy || field->domain.name.size) continue;
-        const ggx_kv *kv = ggx_checkpoint_kv(eval->env->checkpoint, field->key);
+        ggx_str key;
+        if (ggx_eval_text(eval, field->name, &key) != GGX_OK) continue; /* it takes its name from the source */
+        const ggx_kv *kv = ggx_checkpoint_kv(eval->env->checkpoint, key);
+        const ggx_value *fixed = fixed_value(eval->recipe, field->value);
         if (!kv) return 0;
         found++;
-        if (field->value->kind != GGX_NODE_CONST) continue;
-        if (ggx_kv_value(eval, field->value, kv, &value) != GGX_OK || !ggx_value_equal(&value, &field->value->literal))
+        if (fixed && (ggx_kv_value(eval, field->value, kv, &value) != GGX_OK || !ggx_value_equal(&value, fixed)))
             return 0;
     }
     return found > 0;

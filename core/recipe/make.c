@@ -340,7 +340,7 @@ static ggx_status check_shape(ggx_apply *apply, const ggx_rule *rule, const ggx_
     for (uint32_t i = 0; i < t->rank && g < 120; i++)
         g += (size_t)snprintf(given + g, 30, "%s%llu", i ? "," : "", (unsigned long long)t->shape[i]);
     return GGX_NODE_FAIL(apply->eval, rule->shape, "tensor '%.*s' has shape (%s), recipe %s needs (%s)",
-                         (int)(t->name.size < 60 ? t->name.size : 60), t->name.data, given, apply->recipe->id, wanted);
+                         GGX_STR_ARGS(t->name), given, apply->recipe->id, wanted);
 }
 
 ggx_status ggx_rule_make(ggx_apply *apply, uint32_t index, uint64_t tensor, const ggx_match *match)
