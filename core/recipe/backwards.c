@@ -1,18 +1,17 @@
 /* backwards.c - a recipe run backwards: from a file of its own making to the names, shapes and values of the source. */
+#include "recipe/backwards.h"
 #include "base/text.h"
-#include "recipe/model.h"
 #include <ggx_sdk/error.h>
 #include <stdlib.h>
 
 /* --- which rules run backwards ------------------------------------------------------------------------------------------------ */
 
-static const char *steps_reason(const ggx_steps *steps)
+const char *ggx_steps_one_way(const ggx_step *first)
 {
-    for (const ggx_step *step = steps->first; step; step = step->next) {
-        const char *inner = step->kind == GGX_DO_IF ? steps_reason(&step->body) : NULL;
+    for (const ggx_step *step = first; step; step = step->next) {
+        const char *inner = step->kind == GGX_DO_IF ? ggx_steps_one_way(step->body.first) : NULL;
         if (inner) return inner;
-        switch (step->kind) {
-        case GGX_DO_SLICE:
+        switch (step->kind) { /* a slice may well cut nothing off */
         case GGX_DO_SPLIT: return "a part is cut out";
         case GGX_DO_REPEAT: return "elements are repeated";
         case GGX_DO_EXP: return "exp is not undone";
@@ -51,13 +50,15 @@ const char *ggx_rule_one_way(const ggx_rule *rule)
     if (rule->kind == GGX_RULE_DROP) return "dropped";
     if (rule->kind == GGX_RULE_CONST) return "made from nothing";
     if (rule->kind == GGX_RULE_DECODE) return "unpacked by a plugin";
-    /* a stack counts its tensors by its axis; where one of several ends in a concatenation is not known */
-    if (rule->join != GGX_JOIN_NONE && !(rule->join == GGX_JOIN_STACK && rule->over.size)) return "joined from several";
-    if (rule->over.size && rule->sources->steps.first) return "changed before it is stacked";
-    if (rule->sources[rule->leader].pattern->regex) return "a regular expression makes no names";
-    const char *reason = steps_reason(&rule->steps);
+    if (rule->join != GGX_JOIN_NONE && !rule->over.size && !rule->sizes && rule->join != GGX_JOIN_STACK)
+        return "joined from several whose sizes are not said";
+    if (rule->over.size && rule->sources->steps.first) return "changed before it is joined";
+    for (uint32_t i = 0; i < rule->source_count; i++)
+        if (rule->sources[i].pattern && rule->sources[i].pattern->regex) return "a regular expression makes no names";
+    const char *reason = ggx_steps_one_way(rule->steps.first);
     for (uint32_t i = 0; i < rule->output_count && !reason; i++) {
-        reason = steps_reason(&rule->outputs[i].steps);
+        const ggx_step *first = rule->outputs[i].steps.first;
+        reason = ggx_steps_one_way(ggx_rule_cuts(rule) ? first->next : first);
         if (!reason && !is_listed(rule) && !is_plain(rule, rule->outputs[i].to))
             reason = "its placeholders cannot be read off the name";
     }
@@ -66,22 +67,8 @@ const char *ggx_rule_one_way(const ggx_rule *rule)
 
 /* --- views undone ------------------------------------------------------------------------------------------------------------- */
 
-typedef struct walk {
-    ggx_apply apply;
-    const struct ggx_recipe *recipe;
-    ggx_recipe_tensor *restored;
-    uint64_t restored_count, restored_capacity;
-    const char **lost;
-    uint64_t lost_count, lost_capacity;
-} walk;
-
-typedef struct digits { /* the factors of a view, outermost first, and their order in the source */
-    ggx_factor factor[GGX_MAX_RANK];
-    uint32_t order[GGX_MAX_RANK], count;
-} digits;
-
 /* 1 when the view shows each element of a source of that many elements once. */
-static int take_digits(const ggx_view *view, digits *out)
+int ggx_back_digits(const ggx_view *view, ggx_digits *out)
 {
     uint64_t run = 1;
     out->count = 0;
@@ -106,45 +93,39 @@ static int take_digits(const ggx_view *view, digits *out)
     return 1;
 }
 
-/* What the rule makes of a source of that shape, as if there were one. */
-static ggx_status forwards(walk *w, const ggx_rule *rule, const ggx_rule_output *output, const uint64_t *shape,
-                           uint32_t rank, ggx_view *view, ggx_op_list *ops)
+ggx_status ggx_back_try(ggx_walk *w, const ggx_shape *shape, const ggx_steps *const *steps, uint32_t count,
+                        ggx_view *view, ggx_op_list *ops)
 {
     ggx_tensor tensor = w->apply.env->checkpoint->tensors[0];
     ggx_checkpoint source = *w->apply.env->checkpoint;
     int64_t stride = 1;
     ggx_error inner = {0};
-    tensor.rank = rank;
-    for (uint32_t i = rank; i-- > 0; stride *= (int64_t)shape[i]) {
-        tensor.shape[i] = shape[i];
+    tensor.rank = shape->rank;
+    for (uint32_t i = shape->rank; i-- > 0; stride *= (int64_t)shape->shape[i]) {
+        tensor.shape[i] = shape->shape[i];
         tensor.stride[i] = stride;
     }
     source.tensors = &tensor;
     source.tensor_count = 1;
     ops->count = 0;
     ggx_status status = ggx_view_tensor(w->apply.arena, &source, 0, view, &inner);
-    if (status == GGX_OK) status = ggx_steps_run(&w->apply, &rule->sources[rule->leader].steps, view, NULL);
-    if (status == GGX_OK) status = ggx_steps_run(&w->apply, &rule->steps, view, ops);
-    if (status == GGX_OK) status = ggx_steps_run(&w->apply, &output->steps, view, ops);
-    if (status == GGX_OK && w->apply.profile) status = ggx_steps_run(&w->apply, &w->apply.profile->layout, view, NULL);
+    for (uint32_t i = 0; i < count && status == GGX_OK; i++)
+        if (steps[i]) status = ggx_steps_run(&w->apply, steps[i], view, ops);
     return status;
 }
 
-/* Lays the file's tensor out as the source had it. */
-static ggx_status undo_view(walk *w, uint64_t tensor, const digits *d, const uint64_t *shape, uint32_t rank,
-                            ggx_view *out)
+ggx_status ggx_back_undo(ggx_walk *w, ggx_view *view, const ggx_digits *d, const ggx_shape *shape)
 {
     uint64_t sizes[GGX_MAX_RANK];
     ggx_error inner = {0};
-    ggx_status status = ggx_view_tensor(w->apply.arena, w->apply.env->checkpoint, tensor, out, &inner);
     for (uint32_t i = 0; i < d->count; i++) sizes[i] = d->factor[i].size;
-    if (status == GGX_OK) status = ggx_view_reshape(w->apply.arena, out, sizes, d->count, &inner);
-    if (status == GGX_OK) status = ggx_view_permute(w->apply.arena, out, d->order, &inner);
-    return status == GGX_OK ? ggx_view_reshape(w->apply.arena, out, shape, rank, &inner) : status;
+    ggx_status status = ggx_view_reshape(w->apply.arena, view, sizes, d->count, &inner);
+    if (status == GGX_OK) status = ggx_view_permute(w->apply.arena, view, d->order, &inner);
+    return status == GGX_OK ? ggx_view_reshape(w->apply.arena, view, shape->shape, shape->rank, &inner) : status;
 }
 
 /* The operations undone, the last one first. Rounding is not: a cast is passed over. */
-static ggx_status undo_ops(walk *w, const ggx_op_list *ops, ggx_recipe_tensor *t)
+ggx_status ggx_back_ops(ggx_walk *w, const ggx_op_list *ops, ggx_recipe_tensor *t)
 {
     ggx_op *undone = ggx_arena_array(w->apply.arena, ops->count, sizeof *undone);
     if (!undone) return GGX_E_NOMEM;
@@ -162,17 +143,23 @@ static ggx_status undo_ops(walk *w, const ggx_op_list *ops, ggx_recipe_tensor *t
 
 /* --- one tensor --------------------------------------------------------------------------------------------------------------- */
 
-typedef struct shape_guess {
-    uint64_t shape[GGX_MAX_RANK];
-    uint32_t rank;
-} shape_guess;
+void ggx_back_forms(const uint64_t *shape, uint32_t rank, ggx_shape *out)
+{
+    for (uint32_t k = 0; k < 3; k++) {
+        out[k].rank = rank;
+        for (uint32_t i = 0; i < rank; i++) out[k].shape[i] = shape[k == 2 ? rank - 1 - i : i];
+    }
+    if (rank >= 2) {
+        out[1].shape[rank - 2] = shape[rank - 1];
+        out[1].shape[rank - 1] = shape[rank - 2];
+    }
+}
 
 /* Shapes that the source may have had: the one that the rule names, the file's, that with its last axes swapped, reversed. */
-static uint32_t guesses(walk *w, const ggx_rule *rule, const ggx_tensor *t, shape_guess *out)
+static uint32_t guesses(ggx_walk *w, const ggx_rule *rule, const ggx_tensor *t, ggx_shape *out)
 {
-    uint32_t n = 0;
     ggx_value list;
-    if (rule->shape && !rule->over.size && ggx_eval_list(w->apply.eval, rule->shape, &list) == GGX_OK &&
+    if (rule->shape && rule->join == GGX_JOIN_NONE && ggx_eval_list(w->apply.eval, rule->shape, &list) == GGX_OK &&
         list.count <= GGX_MAX_RANK) {
         int whole = 1;
         for (uint64_t i = 0; i < list.count; i++) {
@@ -182,16 +169,8 @@ static uint32_t guesses(walk *w, const ggx_rule *rule, const ggx_tensor *t, shap
         out[0].rank = (uint32_t)list.count;
         if (whole) return 1; /* what is known is not guessed */
     }
-    for (uint32_t k = 0; k < 3; k++) {
-        out[n].rank = t->rank;
-        for (uint32_t i = 0; i < t->rank; i++) out[n].shape[i] = t->shape[k == 2 ? t->rank - 1 - i : i];
-        if (k == 1 && t->rank >= 2) {
-            out[n].shape[t->rank - 2] = t->shape[t->rank - 1];
-            out[n].shape[t->rank - 1] = t->shape[t->rank - 2];
-        }
-        n++;
-    }
-    return n;
+    ggx_back_forms(t->shape, t->rank, out);
+    return 3;
 }
 
 static int same_shape(const ggx_view *view, const ggx_tensor *t)
@@ -201,14 +180,14 @@ static int same_shape(const ggx_view *view, const ggx_tensor *t)
     return same;
 }
 
-static int taken(const walk *w, ggx_str name)
+int ggx_back_taken(const ggx_walk *w, ggx_str name)
 {
     for (uint64_t i = 0; i < w->restored_count; i++)
         if (ggx_str_same(w->restored[i].name, name)) return 1;
     return 0;
 }
 
-static ggx_status keep_restored(walk *w, const ggx_recipe_tensor *made)
+ggx_status ggx_back_keep(ggx_walk *w, const ggx_recipe_tensor *made)
 {
     if (w->restored_count == w->restored_capacity) {
         uint64_t wider = w->restored_capacity ? 2 * w->restored_capacity : 64;
@@ -222,68 +201,47 @@ static ggx_status keep_restored(walk *w, const ggx_recipe_tensor *made)
     return GGX_OK;
 }
 
-/* The tensors of a stack, each by its number. */
-static ggx_status unstack(walk *w, const ggx_rule *rule, const ggx_match *match, const ggx_recipe_tensor *made)
-{
-    const ggx_pattern *pattern = rule->sources->pattern;
-    uint32_t axis = 0;
-    ggx_error inner = {0};
-    ggx_status status = rule->axis ? ggx_steps_axis(w->apply.eval, rule->axis, made->view.rank, &axis) : GGX_OK;
-    const uint64_t count = status == GGX_OK && made->view.rank ? made->view.shape[axis] : 0;
-    if (!count || count > GGX_MAX_PIECES) return GGX_E_UNSUPPORTED;
-    for (uint64_t e = 0; e < count && status == GGX_OK; e++) {
-        ggx_recipe_tensor one = *made;
-        ggx_match numbered = *match;
-        ggx_str number = ggx_arena_format(w->apply.arena, "%llu", (unsigned long long)e);
-        if (!number.data) return GGX_E_NOMEM;
-        numbered.slot[ggx_pattern_slot(pattern, rule->over)] = number;
-        one.name = ggx_pattern_fill(w->apply.arena, pattern, pattern, &numbered);
-        if (!one.name.data) return GGX_E_NOMEM;
-        status = ggx_view_copy(w->apply.arena, &made->view, &one.view, &inner);
-        if (status == GGX_OK) status = ggx_view_slice(w->apply.arena, &one.view, axis, e, e + 1, &inner);
-        if (status == GGX_OK) status = ggx_view_squeeze_axis(w->apply.arena, &one.view, axis, &inner);
-        one.quantize = one.view.rank >= 2;
-        if (status == GGX_OK) status = keep_restored(w, &one);
-    }
-    return status;
-}
-
 /* Undoes one output of a rule whose placeholders are bound. A tensor that does not fit is left for other rules. */
-static ggx_status restore(walk *w, const ggx_rule *rule, const ggx_rule_output *output, const ggx_match *match,
+static ggx_status restore(ggx_walk *w, const ggx_rule *rule, const ggx_rule_output *output, const ggx_match *match,
                           uint64_t tensor)
 {
     const ggx_tensor *t = &w->apply.env->checkpoint->tensors[tensor];
     const ggx_pattern *pattern = rule->sources[rule->leader].pattern;
     ggx_recipe_tensor made = {0};
-    shape_guess guess[3] = {{{0}, 0}};
+    ggx_shape guess[3] = {{{0}, 0}};
     ggx_op_list ops;
     ggx_view view;
-    digits d;
+    ggx_digits d;
     int wanted = 1;
     if (w->apply.used[tensor]) return GGX_OK;
+    if (ggx_rule_cuts(rule)) return ggx_back_parts(w, rule, match);
     if (rule->when && ggx_eval_bool(w->apply.eval, rule->when, &wanted) != GGX_OK) return GGX_OK;
     if (wanted && output->when && ggx_eval_bool(w->apply.eval, output->when, &wanted) != GGX_OK) return GGX_OK;
     if (!wanted) return GGX_OK;
     made.name = ggx_pattern_fill(w->apply.arena, pattern, pattern, match);
     if (!made.name.data) return GGX_E_NOMEM;
-    if (taken(w, made.name)) { /* written twice, as tied weights are */
+    if (ggx_back_taken(w, made.name)) { /* written twice, as tied weights are */
         w->apply.used[tensor] = 2;
         return GGX_OK;
     }
     w->apply.current = t->name;
     uint32_t n = guesses(w, rule, t, guess);
     for (uint32_t g = 0; g < n; g++) {
-        if (forwards(w, rule, output, guess[g].shape, guess[g].rank, &view, &ops) != GGX_OK) continue;
-        if (!same_shape(&view, t) || !take_digits(&view, &d)) continue;
-        if (undo_view(w, tensor, &d, guess[g].shape, guess[g].rank, &made.view) != GGX_OK) continue;
+        const ggx_steps *const steps[] = {rule->join ? NULL : &rule->sources[rule->leader].steps, &rule->steps,
+                                          &output->steps, w->apply.profile ? &w->apply.profile->layout : NULL};
+        ggx_error inner = {0};
+        if (ggx_back_try(w, &guess[g], steps, 4, &view, &ops) != GGX_OK) continue;
+        if (!same_shape(&view, t) || !ggx_back_digits(&view, &d)) continue;
+        if (ggx_view_tensor(w->apply.arena, w->apply.env->checkpoint, tensor, &made.view, &inner) != GGX_OK) continue;
+        if (ggx_back_undo(w, &made.view, &d, &guess[g]) != GGX_OK) continue;
         made.op_count = 0;
-        ggx_status status = undo_ops(w, &ops, &made);
+        ggx_status status = ggx_back_ops(w, &ops, &made);
         if (status == GGX_E_NOMEM) return status;
         if (status != GGX_OK) continue;
         ggx_origin_place(&output->origin, GGX_WHOLE, &made.rule_line, &made.rule_column);
         made.quantize = made.view.rank >= 2;
         if (t->type.block_elems > 1) made.default_type = GGX_LIT("f32");
-        status = rule->over.size ? unstack(w, rule, match, &made) : keep_restored(w, &made);
+        status = rule->join ? ggx_back_cut(w, rule, match, &made) : ggx_back_keep(w, &made);
         if (status == GGX_E_UNSUPPORTED) continue;
         w->apply.used[tensor] = 1;
         return status;
@@ -294,7 +252,7 @@ static ggx_status restore(walk *w, const ggx_rule *rule, const ggx_rule_output *
 /* --- the rules' names --------------------------------------------------------------------------------------------------------- */
 
 /* All combinations of the rule's "for"; each names its output. */
-static ggx_status restore_listed(walk *w, uint32_t index, uint32_t into, uint32_t domain, const ggx_local *locals)
+static ggx_status restore_listed(ggx_walk *w, uint32_t index, uint32_t into, uint32_t domain, const ggx_local *locals)
 {
     const ggx_rule *rule = &w->recipe->rules[index];
     const ggx_pattern *pattern = rule->sources[rule->leader].pattern;
@@ -325,7 +283,7 @@ static ggx_status restore_listed(walk *w, uint32_t index, uint32_t into, uint32_
 }
 
 /* The template as a pattern, its slots in the order of the source's. */
-static ggx_pattern *pattern_of(walk *w, const ggx_rule *rule, const ggx_node *to)
+static ggx_pattern *pattern_of(ggx_walk *w, const ggx_rule *rule, const ggx_node *to)
 {
     const ggx_pattern *source = rule->sources[rule->leader].pattern;
     ggx_pattern *p = ggx_arena_alloc(w->apply.arena, sizeof *p);
@@ -346,7 +304,7 @@ static ggx_pattern *pattern_of(walk *w, const ggx_rule *rule, const ggx_node *to
     return p;
 }
 
-static ggx_status restore_matching(walk *w, uint32_t index, uint32_t into)
+static ggx_status restore_matching(ggx_walk *w, uint32_t index, uint32_t into)
 {
     const ggx_rule *rule = &w->recipe->rules[index];
     const ggx_pattern *p = pattern_of(w, rule, rule->outputs[into].to);
@@ -367,7 +325,7 @@ static ggx_status restore_matching(walk *w, uint32_t index, uint32_t into)
 
 /* --- what is lost ------------------------------------------------------------------------------------------------------------- */
 
-static ggx_status lose(walk *w, ggx_str text)
+static ggx_status lose(ggx_walk *w, ggx_str text)
 {
     if (!text.data) return GGX_E_NOMEM;
     if (w->lost_count == w->lost_capacity) {
@@ -382,7 +340,7 @@ static ggx_status lose(walk *w, ggx_str text)
     return GGX_OK;
 }
 
-static ggx_status list_lost(walk *w)
+static ggx_status list_lost(ggx_walk *w)
 {
     ggx_status status = GGX_OK;
     for (uint64_t i = 0; i < w->apply.env->checkpoint->tensor_count && status == GGX_OK; i++)
@@ -427,7 +385,7 @@ int ggx_recipe_leads_back(const ggx_recipe *recipe, const ggx_recipe_env *env)
     return made_profile(recipe, env) != NULL;
 }
 
-static ggx_status keep(walk *w, ggx_recipe_result *out)
+static ggx_status keep(ggx_walk *w, ggx_recipe_result *out)
 {
     out->tensors = w->restored;
     out->tensor_count = w->restored_count;
@@ -438,7 +396,7 @@ static ggx_status keep(walk *w, ggx_recipe_result *out)
 }
 
 /* What a rule makes from nothing needs no way back. */
-static ggx_status pass_constant(walk *w, const ggx_rule *rule)
+static ggx_status pass_constant(ggx_walk *w, const ggx_rule *rule)
 {
     ggx_str name;
     if (rule->domain_count || ggx_eval_text(w->apply.eval, rule->outputs[0].to, &name) != GGX_OK) return GGX_OK;
@@ -447,7 +405,7 @@ static ggx_status pass_constant(walk *w, const ggx_rule *rule)
     return GGX_OK;
 }
 
-static ggx_status run(walk *w, ggx_recipe_result *out)
+static ggx_status run(ggx_walk *w, ggx_recipe_result *out)
 {
     ggx_error ignored = {0}, *error = w->apply.error;
     ggx_status status = GGX_OK;
@@ -471,8 +429,8 @@ ggx_status ggx_recipe_backwards(ggx_arena *arena, const ggx_recipe *recipe, cons
     struct ggx_recipe turned = *recipe;
     ggx_eval eval;
     memset(out, 0, sizeof *out);
-    walk w = {.apply = {.eval = &eval, .arena = arena, .recipe = &turned, .env = env, .error = error},
-              .recipe = &turned};
+    ggx_walk w = {.apply = {.eval = &eval, .arena = arena, .recipe = &turned, .env = env, .error = error},
+                  .recipe = &turned};
     w.apply.profile = made_profile(recipe, env);
     ggx_status status = ggx_recipe_turn(arena, &turned, error);
     if (status == GGX_OK) status = ggx_eval_open(&eval, &turned, env, error);

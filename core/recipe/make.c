@@ -189,6 +189,25 @@ static ggx_status join_list(ggx_apply *apply, joint *j, uint32_t index, uint64_t
     return status;
 }
 
+/* The tensors have the lengths along the axis that the rule says. */
+static ggx_status check_sizes(ggx_apply *apply, const ggx_rule *rule, const joint *j, uint32_t axis)
+{
+    ggx_value sizes;
+    ggx_status status = ggx_eval_list(apply->eval, rule->sizes, &sizes);
+    if (status != GGX_OK) return status;
+    if (sizes.count != j->count)
+        return GGX_NODE_FAIL(apply->eval, rule->sizes, "%llu sizes for %llu tensors", (unsigned long long)sizes.count,
+                             (unsigned long long)j->count);
+    for (uint64_t i = 0; i < j->count; i++)
+        if (axis >= j->views[i].rank || sizes.at.items[i].kind != GGX_VALUE_INT ||
+            (uint64_t)sizes.at.items[i].integer != j->views[i].shape[axis])
+            return GGX_NODE_FAIL(
+                apply->eval, rule->sizes,
+                "tensor '%.*s': what is joined to it, part %llu, has another length than the rule says",
+                GGX_STR_ARGS(apply->current), (unsigned long long)i);
+    return GGX_OK;
+}
+
 static ggx_status join(ggx_apply *apply, joint *j, uint32_t index, ggx_view *out)
 {
     const ggx_rule *rule = &apply->recipe->rules[index];
@@ -207,6 +226,8 @@ static ggx_status join(ggx_apply *apply, joint *j, uint32_t index, ggx_view *out
         return ggx_origin_fail(&rule->origin, GGX_WHOLE, apply->error, GGX_E_UNSUPPORTED,
                                "%llu tensors to join; at most %d are possible", (unsigned long long)j->count,
                                GGX_MAX_PIECES);
+    if (rule->sizes) status = check_sizes(apply, rule, j, axis);
+    if (status != GGX_OK) return status;
     status = stacked ? ggx_view_stack(apply->arena, j->views, (uint32_t)j->count, axis, out, &inner)
                      : ggx_view_concat(apply->arena, j->views, (uint32_t)j->count, axis, out, &inner);
     return status != GGX_OK ? ggx_apply_view_fail(apply, &rule->origin, status, &inner) : status;

@@ -111,6 +111,7 @@ typedef struct ggx_rule {
     uint32_t source_count, leader;
     ggx_str over; /* joined along this placeholder; empty: none */
     ggx_node *axis, *count;
+    ggx_node *sizes; /* of the joined, along the axis; may be NULL */
     ggx_domain *domains;
     uint32_t domain_count;
     ggx_node *when, *shape, *optional;

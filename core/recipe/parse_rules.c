@@ -7,7 +7,7 @@ static const char *const drop_words[] = {"drop", "when", "note", NULL};
 static const char *const group_words[] = {"group", "note", NULL};
 static const char *const output_words[] = {"to", "do", "type", "default", "label", "rows", "when", "at", "note", NULL};
 static const char *const source_words[] = {"from", "do", "const", "shape", "note", NULL};
-static const char *const join_words[] = {"over", "axis", "count", "note", NULL};
+static const char *const join_words[] = {"over", "axis", "count", "sizes", "note", NULL};
 static const char *const decode_words[] = {"plugin", "inputs", "with", "note", NULL};
 static const char *const packed_words[] = {"plugin", "inputs", "with", "as", "when", "at", "keep", "note", NULL};
 static const char *const const_rule_words[] = {"const",   "shape", "to",   "do", "into",   "for",  "when", "type",
@@ -153,7 +153,10 @@ static ggx_status parse_join(const ggx_recipe_parser *parser, const ggx_json *js
     const ggx_json *over = ggx_json_get(join, "over");
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(join, "axis"), &rule->axis);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(join, "count"), &rule->count);
+    if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(join, "sizes"), &rule->sizes);
     if (status != GGX_OK) return status;
+    if (rule->sizes && (!listed || !concat))
+        return GGX_PARSER_FAIL(parser, ggx_json_get(join, "sizes"), "'sizes' goes with 'concat' of a list");
     if (listed) {
         if (over) return GGX_PARSER_FAIL(parser, over, "'over' goes with one pattern, not with a list");
         return rule->count ? GGX_PARSER_FAIL(parser, ggx_json_get(join, "count"), "'count' goes with 'over'") : GGX_OK;

@@ -23,10 +23,22 @@ RECIPE = {
         {"from": "norm", "to": "n", "do": [{"add": 1}, "neg"]},
         {"from": "keep.{rest...}", "to": "k/{rest}/x", "do": [{"if": "= heads == 2", "do": ["transpose"]}]},
         {"from": "l.{i}.e.{e}.w", "stack": {"over": "e"}, "to": "l{i}/experts", "do": ["transpose"]},
-        {"from": "fused", "into": [{"to": "f0", "do": [{"slice": {"axis": 0, "stop": 1}}]}, {"to": "f1", "do": [{"slice": {"axis": 0, "start": 1}}]}]}],
+        {"from": "fused", "into": [{"to": "f0", "do": [{"slice": {"axis": 0, "stop": 1}}]}, {"to": "f1", "do": [{"slice": {"axis": 0, "start": 1}}]}]},
+        {"from": "qkv.{i}", "do": [{"reshape": ["= heads", 3, -1, 5]}], "shape": [12, 5], "into": [
+            {"to": "c{i}/k", "do": [{"split": {"axis": 1, "parts": 3, "take": 1}}, {"reshape": [-1, 5]}, "transpose"]},
+            {"to": "c{i}/q", "do": [{"split": {"axis": 1, "parts": 3, "take": 0}}, {"reshape": [-1, 5]}, "transpose"]},
+            {"to": "c{i}/v", "do": [{"split": {"axis": 1, "parts": 3, "take": -1}}, {"reshape": [-1, 5]}, "transpose"]}]},
+        {"from": "half", "into": [{"to": "h0", "do": [{"split": {"axis": 1, "sizes": [2, 4], "take": 0}}]}]},
+        {"from": "gone", "into": [{"to": "g0", "do": [{"slice": {"axis": 0, "stop": 1}}]}, {"to": "g1", "do": [{"slice": {"axis": 0, "start": 2}}]}]},
+        {"from": "whole", "to": "w", "do": [{"slice": {"axis": 0, "stop": "= 2 * heads"}}]},
+        {"from": ["a.{i}", {"from": "b.{i}", "do": ["transpose"]}, "c.{i}"], "concat": {"axis": 0, "sizes": [2, "= heads", 1]}, "to": "abc{i}", "do": ["transpose"]},
+        {"from": ["s", "t"], "stack": 0, "to": "st"},
+        {"from": ["x", "y"], "concat": 0, "to": "xy"},
+        {"from": "p.{e}", "concat": {"over": "e", "axis": -1, "count": 3}, "to": "pp"}],
     "outputs": {"gguf": {"header": {"general.architecture": {"str": "net"}, "net.heads": {"u32": "= heads"}}}}}
 SHAPES = {"q.0": [8, 6], "q.1": [8, 6], "conv.weight": [2, 3, 4], "bias.weight": [4], "bias.bias": [4], "norm": [5], "keep.a.b": [3, 7],
-          "fused": [3, 2], **{f"l.{i}.e.{e}.w": [4, 6] for i in range(2) for e in range(3)}, "mask.0": [2]}
+          "fused": [3, 2], "qkv.0": [12, 5], "qkv.1": [12, 5], "half": [3, 6], "gone": [3, 3], "whole": [4, 3], "a.0": [2, 4], "b.0": [4, 2], "c.0": [1, 4],
+          "s": [2, 3], "t": [2, 3], "x": [2], "y": [3], **{f"p.{e}": [2, 4] for e in range(3)}, **{f"l.{i}.e.{e}.w": [4, 6] for i in range(2) for e in range(3)}, "mask.0": [2]}
 
 
 def write(path, shapes):
@@ -63,18 +75,23 @@ with tempfile.TemporaryDirectory() as name:
     (folder / "config.json").write_text('{"heads": 2}')
     write(source, SHAPES)
     checked = run("recipes", "check", recipe)
-    assert "6 of 8 rules run backwards" in checked and "'mask.{i}': dropped" in checked and "'fused': a part is cut out" in checked, checked
+    assert "13 of 16 rules run backwards" in checked and all(x in checked for x in (
+        "'mask.{i}': dropped", "'half': a part is cut out", "'x': joined from several whose sizes are not said")), checked
     run(source, "-o", made, "--recipe", recipe)
     said = run(made, "-o", back, "--recipe", recipe)
-    for lost in ("tensor 'f0' of the file", "tensor 'f1' of the file", "'mask.{i}': dropped", "'fused': a part is cut out"):
+    for lost in ("tensor 'g0' of the file", "tensor 'g1' of the file", "tensor 'h0' of the file", "tensor 'xy' of the file", "'mask.{i}': dropped", "'half': a part is cut out",
+                 "'x': joined from several"):
         assert "not restored: " + lost in said, said
     assert "recipe round backwards" in said
     _, before = read(source)
     meta, after = read(back)
     assert meta["format"] == "pt"
-    assert set(after) == set(before) - {"fused", "mask.0"}, set(after)
+    assert set(after) == set(before) - {"mask.0", "half", "gone", "x", "y"}, set(after) ^ set(before)
     for tensor, value in after.items():
         assert value == before[tensor], tensor
+    # lengths that the rule says are the tensors'
+    write(source, {**SHAPES, "c.0": [2, 4]})
+    assert "another length than the rule says" in run(source, "-o", made, "--recipe", recipe, code=7)
     # a file of other tensors
     write(source, {"other": [2]})
     run(source, "-o", made, "--recipe", "none")
