@@ -55,6 +55,7 @@ typedef struct choice {
     ggx_recipe *best;
     int32_t score;
     const char *rival; /* another with the same score */
+    ggx_recipe_shelf shelf;
 } choice;
 
 static ggx_status consider(ggx_arena *arena, const char *directory, const char *file, const ggx_recipe_env *env,
@@ -64,8 +65,9 @@ static ggx_status consider(ggx_arena *arena, const char *directory, const char *
     int32_t score;
     ggx_str path = ggx_arena_format(arena, "%s/%s", directory, file);
     if (!path.data) return ggx_fail(error, GGX_E_NOMEM, "no memory for a recipe's path");
-    ggx_status status = ggx_recipe_load(arena, path.data, directory, &recipe, error);
+    ggx_status status = ggx_recipe_load_shelved(arena, path.data, &found->shelf, &recipe, error);
     if (status == GGX_OK) status = ggx_recipe_match(recipe, env, &score, error);
+    if (status == GGX_OK && score) status = ggx_recipe_check_all(arena, recipe, error);
     if (status != GGX_OK || !score || score < found->score) return status;
     found->rival = score == found->score ? recipe->id : NULL;
     if (score > found->score) found->best = recipe;
@@ -80,8 +82,9 @@ static ggx_status consider_back(ggx_arena *arena, const char *directory, const c
     int made = 0;
     ggx_str path = ggx_arena_format(arena, "%s/%s", directory, file);
     if (!path.data) return ggx_fail(error, GGX_E_NOMEM, "no memory for a recipe's path");
-    ggx_status status = ggx_recipe_load(arena, path.data, directory, &recipe, error);
+    ggx_status status = ggx_recipe_load_shelved(arena, path.data, &found->shelf, &recipe, error);
     if (status == GGX_OK) status = ggx_recipe_made(recipe, env, &made, error);
+    if (status == GGX_OK && made) status = ggx_recipe_check_all(arena, recipe, error);
     if (status != GGX_OK || !made) return status;
     found->rival = found->best ? recipe->id : NULL;
     if (!found->best) found->best = recipe;

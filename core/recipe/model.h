@@ -225,6 +225,15 @@ ggx_status ggx_parse_domain(const ggx_recipe_parser *parser, const ggx_json *mem
 /* The fields of a header, added to the profile; NULL: none. */
 ggx_status ggx_parse_header(const ggx_recipe_parser *parser, const ggx_json *json, ggx_profile *profile);
 /* The bytes of a recipe's file. */
+/* Recipes of one folder that others extend, parsed once; the first link is the caller's and empty. */
+typedef struct ggx_recipe_shelf {
+    ggx_recipe *recipe;
+    struct ggx_recipe_shelf *next;
+} ggx_recipe_shelf;
+/* As ggx_recipe_load, but unchecked: ggx_recipe_check_all does that. */
+ggx_status ggx_recipe_load_shelved(ggx_arena *arena, const char *path, ggx_recipe_shelf *shelf, ggx_recipe **out,
+                                   ggx_error *error);
+ggx_status ggx_recipe_check_all(ggx_arena *arena, const ggx_recipe *recipe, ggx_error *error);
 ggx_status ggx_recipe_text(ggx_arena *arena, const char *what, const char *path, ggx_str *out, ggx_error *error);
 
 /* --- extend.c, check.c --- */

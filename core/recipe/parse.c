@@ -189,12 +189,38 @@ ggx_status ggx_recipe_text(ggx_arena *arena, const char *what, const char *path,
     return GGX_OK;
 }
 
-static ggx_status parse_file(ggx_arena *arena, ggx_str document, const char *path, const char *search, int depth,
+/* Where bases are looked for: beside the recipe, in a folder, and among those that were parsed before. */
+typedef struct library {
+    const char *search;
+    ggx_recipe_shelf *shelf; /* may be NULL */
+} library;
+
+static ggx_status parse_file(ggx_arena *arena, ggx_str document, const char *path, const library *from, int depth,
                              ggx_recipe **out, ggx_error *error);
 
-static ggx_status load_base(ggx_arena *arena, const struct ggx_recipe *recipe, const char *search, int depth,
+static int take_from_shelf(const library *from, const char *path, ggx_recipe **out)
+{
+    const ggx_recipe_shelf *at = from->shelf;
+    while (at && !(at->recipe && !strcmp(at->recipe->path, path))) at = at->next;
+    if (at) *out = at->recipe;
+    return at != NULL;
+}
+
+/* Recipes are not changed once they are parsed, so that several may extend the same. */
+static ggx_status put_on_shelf(ggx_arena *arena, const library *from, ggx_recipe *recipe, ggx_error *error)
+{
+    ggx_recipe_shelf *link = from->shelf ? ggx_arena_alloc(arena, sizeof *link) : NULL;
+    if (!from->shelf) return GGX_OK;
+    if (!link) return ggx_fail(error, GGX_E_NOMEM, "no memory for recipe %s", recipe->path);
+    *link = (ggx_recipe_shelf){recipe, from->shelf->next};
+    from->shelf->next = link;
+    return GGX_OK;
+}
+
+static ggx_status load_base(ggx_arena *arena, const struct ggx_recipe *recipe, const library *from, int depth,
                             ggx_recipe **base, ggx_error *error)
 {
+    const char *search = from->search;
     const char *slash = strrchr(recipe->path, '/');
     if (depth >= EXTENDS_DEPTH)
         return ggx_origin_fail(&recipe->extends_origin, GGX_WHOLE, error, GGX_E_USAGE,
@@ -206,20 +232,23 @@ static ggx_status load_base(ggx_arena *arena, const struct ggx_recipe *recipe, c
         slash ? ggx_arena_format(arena, "%.*s/%s.json", (int)(slash - recipe->path), recipe->path, recipe->extends)
               : ggx_arena_format(arena, "%s.json", recipe->extends);
     ggx_str text;
+    if (path.data && take_from_shelf(from, path.data, base)) return GGX_OK;
     ggx_status status = path.data ? ggx_recipe_text(arena, "recipe", path.data, &text, error) : GGX_E_NOMEM;
     if (status == GGX_E_NOTFOUND && search) {
         path = ggx_arena_format(arena, "%s/%s.json", search, recipe->extends);
+        if (path.data && take_from_shelf(from, path.data, base)) return GGX_OK;
         status = path.data ? ggx_recipe_text(arena, "recipe", path.data, &text, error) : GGX_E_NOMEM;
     }
     if (status == GGX_E_NOTFOUND)
         return ggx_origin_fail(&recipe->extends_origin, GGX_WHOLE, error, GGX_E_USAGE,
                                "there is no recipe '%s' beside this one%s", recipe->extends,
                                search ? " or among ggx's own" : "");
-    return status == GGX_OK ? parse_file(arena, text, path.data, search, depth + 1, base, error) : status;
+    if (status == GGX_OK) status = parse_file(arena, text, path.data, from, depth + 1, base, error);
+    return status == GGX_OK ? put_on_shelf(arena, from, *base, error) : status;
 }
 
 /* `document` lies in the arena. */
-static ggx_status parse_file(ggx_arena *arena, ggx_str document, const char *path, const char *search, int depth,
+static ggx_status parse_file(ggx_arena *arena, ggx_str document, const char *path, const library *from, int depth,
                              ggx_recipe **out, ggx_error *error)
 {
     ggx_str file = ggx_arena_str(arena, ggx_str_of(path));
@@ -235,21 +264,36 @@ static ggx_status parse_file(ggx_arena *arena, ggx_str document, const char *pat
     recipe->origin = ggx_parser_origin(&parser, root);
     status = parse_top(&parser, root, recipe);
     ggx_recipe *base = NULL;
-    if (status == GGX_OK && recipe->extends) status = load_base(arena, recipe, search, depth, &base, error);
+    if (status == GGX_OK && recipe->extends) status = load_base(arena, recipe, from, depth, &base, error);
     if (status == GGX_OK && base) status = ggx_recipe_extend(arena, recipe, base, error);
     if (status == GGX_OK) *out = recipe;
     return status;
 }
 
+ggx_status ggx_recipe_check_all(ggx_arena *arena, const ggx_recipe *recipe, ggx_error *error)
+{
+    ggx_status status = ggx_recipe_check(recipe, error);
+    if (status != GGX_OK || (!recipe->turned_count && !recipe->backwards.field_count)) return status;
+    struct ggx_recipe turned = *recipe;
+    status = ggx_recipe_turn(arena, &turned, error);
+    return status == GGX_OK ? ggx_recipe_check(&turned, error) : status;
+}
+
 static ggx_status parse_checked(ggx_arena *arena, ggx_str document, const char *path, const char *search,
                                 ggx_recipe **out, ggx_error *error)
 {
-    ggx_status status = parse_file(arena, document, path, search, 0, out, error);
-    if (status == GGX_OK) status = ggx_recipe_check(*out, error);
-    if (status != GGX_OK || (!(*out)->turned_count && !(*out)->backwards.field_count)) return status;
-    struct ggx_recipe turned = **out;
-    status = ggx_recipe_turn(arena, &turned, error);
-    return status == GGX_OK ? ggx_recipe_check(&turned, error) : status;
+    ggx_status status = parse_file(arena, document, path, &(library){search, NULL}, 0, out, error);
+    return status == GGX_OK ? ggx_recipe_check_all(arena, *out, error) : status;
+}
+
+ggx_status ggx_recipe_load_shelved(ggx_arena *arena, const char *path, ggx_recipe_shelf *shelf, ggx_recipe **out,
+                                   ggx_error *error)
+{
+    ggx_str text;
+    const library from = {NULL, shelf};
+    if (take_from_shelf(&from, path, out)) return GGX_OK;
+    ggx_status status = ggx_recipe_text(arena, "recipe", path, &text, error);
+    return status == GGX_OK ? parse_file(arena, text, path, &from, 0, out, error) : status;
 }
 
 ggx_status ggx_recipe_parse(ggx_arena *arena, ggx_str text, const char *path, const char *search, ggx_recipe **out,
