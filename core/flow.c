@@ -12,6 +12,7 @@
 #include "flow.h"
 
 #include "base/text.h"
+#include "fetch/catalog.h"
 #include "source/remote.h"
 #include <ggx_sdk/error.h>
 
@@ -40,8 +41,8 @@ ggx_status ggx_flow_open(ggx_flow *flow, ggx_registry *registry, const ggx_conve
     ggx_arena_init(&flow->arena, RECIPE_MEMORY);
     ggx_setting *settings = wanted->settings;
     uint32_t known = 0;
-    const ggx_remote_options remote = {wanted->timeout, wanted->sha256, run};
-    ggx_status status = ggx_source_is_remote_name(wanted->input)
+    const ggx_remote_options remote = {wanted->timeout, wanted->sha256, wanted->entry, run};
+    ggx_status status = wanted->entry || ggx_source_is_remote_name(wanted->input)
                             ? ggx_source_open_remote(wanted->input, &remote, &flow->source, error)
                             : ggx_source_open(wanted->input, &flow->source, error);
     if (status == GGX_OK) status = recipe_settings(flow, wanted, &settings, &known, error);
@@ -281,6 +282,19 @@ static ggx_status recipe_settings(ggx_flow *flow, const ggx_conversion *wanted, 
     return GGX_OK;
 }
 
+/* What the catalogue says goes before guessing, where that recipe makes such files. */
+static ggx_status try_recommended(ggx_flow *flow, const ggx_conversion *wanted, const char *directory, ggx_recipe **out,
+                                  ggx_error *error)
+{
+    ggx_recipe *recipe;
+    const char *writer;
+    ggx_status status = ggx_recipe_choose(&flow->arena, directory, wanted->recommended, NULL, &recipe, error);
+    if (status != GGX_OK) return status;
+    for (uint32_t i = 0; (writer = ggx_recipe_writer(recipe, i)); i++)
+        if (!strcmp(writer, flow->writer)) *out = recipe;
+    return GGX_OK;
+}
+
 static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx_recipe_env *env, ggx_error *error)
 {
     ggx_recipe *recipe = NULL;
@@ -291,7 +305,8 @@ static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx
     if (status != GGX_OK) return status;
     env->writer = flow->writer;
     env->type_name = flow->type ? flow->type : "";
-    if (!wanted->recipe || strcmp(wanted->recipe, "none"))
+    if (!wanted->recipe && wanted->recommended) status = try_recommended(flow, wanted, directory.data, &recipe, error);
+    if (status == GGX_OK && !recipe && (!wanted->recipe || strcmp(wanted->recipe, "none")))
         status = ggx_recipe_choose(&flow->arena, directory.data, wanted->recipe, env, &recipe, error);
     if (status != GGX_OK) return status;
     const int named = wanted->recipe != NULL;

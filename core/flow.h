@@ -7,11 +7,12 @@
 
 /* What the user wants. Strings are borrowed for the flow's life; 0 and NULL mean "not given". */
 typedef struct ggx_conversion {
-    const char *input;  /* file, directory or prefix */
-    const char *output; /* file to be made; NULL when only a plan is wanted */
-    const char *reader; /* NULL: by probing */
-    const char *writer; /* NULL: by the output's extension; "NAME-TYPE" is writer NAME and type TYPE */
-    const char *recipe; /* id, file, or "none"; NULL: the best that matches, else none */
+    const char *input;       /* file, directory or prefix */
+    const char *output;      /* file to be made; NULL when only a plan is wanted */
+    const char *reader;      /* NULL: by probing */
+    const char *writer;      /* NULL: by the output's extension; "NAME-TYPE" is writer NAME and type TYPE */
+    const char *recipe;      /* id, file, or "none"; NULL: the best that matches, else none */
+    const char *recommended; /* without `recipe`: the one to take where it makes such files; or NULL */
     const char *type;
     const ggx_type_override *overrides;
     uint32_t override_count;
@@ -30,11 +31,12 @@ typedef struct ggx_conversion {
     uint64_t sync_bytes; /* bytes of output between two entries in the journal */
     uint32_t threads;
     uint32_t part, parts;
-    int32_t replace;    /* 1: the output takes the place of the input */
-    int32_t stream;     /* --stream: convert while a remote model arrives */
-    uint32_t timeout;   /* seconds after which a server counts as silent; 0: the usual */
-    const char *sha256; /* of a single remote file, or NULL */
-    ggx_shards shards;  /* --split-max-size, --split-max-tensors, --keep-split */
+    int32_t replace;                       /* 1: the output takes the place of the input */
+    int32_t stream;                        /* --stream: convert while a remote model arrives */
+    uint32_t timeout;                      /* seconds after which a server counts as silent; 0: the usual */
+    const char *sha256;                    /* of a single remote file, or NULL */
+    const struct ggx_catalog_entry *entry; /* of the catalogue, that `input` is the name of; or NULL */
+    ggx_shards shards;                     /* --split-max-size, --split-max-tensors, --keep-split */
 } ggx_conversion;
 
 #define GGX_FLOWS_MAX 32u /* outputs of one model in one go */

@@ -67,10 +67,10 @@ static ggx_status run(streamed *s, ggx_streaming *streaming, ggx_error *error)
     status = take_up(s, streaming, error);
     flow->resumed = flow->output.resumed;
     const ggx_tile_sink sink = ggx_output_sink(&flow->output);
-    uint8_t state[GGX_HASH_STATE_BYTES];
+    uint8_t state[GGX_STREAM_STATE_BYTES];
     memcpy(state, s->record.state, sizeof state);
     if (status == GGX_OK)
-        status = ggx_streaming_run(streaming, &sink, s->wanted->memory / 2, s->record.position, state, mark, s,
+        status = ggx_streaming_run(streaming, &sink, s->wanted->memory / 2, s->record.position, state, NULL, mark, s,
                                    flow->run, error);
     if (status == GGX_OK) {
         status = ggx_output_commit(&flow->output, error);

@@ -147,8 +147,9 @@ static ggx_status check_tensor(const ggx_checkpoint *c, ggx_tensor *t, ggx_error
         if (!c->reader->read && !c->decoded)
             REFUSE(GGX_E_PLUGIN, "reader %s has no read function but tensor '%.*s' needs it", c->reader_name,
                    GGX_STR_ARGS(t->name));
-        t->nbytes = bytes;
-        return GGX_OK;
+        if (t->access != GGX_ACCESS_READER) t->flags &= ~GGX_TENSOR_IN_PLACE;
+        if (!(t->flags & GGX_TENSOR_IN_PLACE)) t->nbytes = bytes;
+        if (!(t->flags & GGX_TENSOR_IN_PLACE)) return GGX_OK;
     }
     ggx_member member = {.struct_size = sizeof member};
     uint64_t end;

@@ -25,7 +25,7 @@ static const verb verbs[] = {
     {GGX_VERB_RECIPES, "recipes", "[show|check|explain|new …]",
      "list recipes; show one, check a file, explain what one does, begin one", ggx_verb_recipes, 0, 1000},
     {GGX_VERB_FIT, "fit", "MODEL", "list what a model could become, and what fits the machine", ggx_verb_fit, 1, 1},
-    {GGX_VERB_FETCH, "fetch", "NAME…", "fetch models from a server, resumed and verified", ggx_verb_fetch, 1, 1000},
+    {GGX_VERB_FETCH, "fetch", "NAME…", "fetch models from a server, resumed and verified", ggx_verb_fetch, 0, 1000},
     {GGX_VERB_CACHE, "cache", "ls|verify|rm|prune [NAME…]", "list, check or remove what was fetched", ggx_verb_cache, 1,
      1000},
     {GGX_VERB_HASH, "hash", "MODEL…", "print digests of files, or of the tensors in them", ggx_verb_hash, 1, 100000},
@@ -184,7 +184,7 @@ static ggx_status check_model(const ggx_arguments *a, ggx_error *error)
     const char *word = a->operands[0], *nearest = NULL;
     ggx_source *source = NULL;
     ggx_error cause;
-    if (ggx_source_is_remote_name(word)) return GGX_OK;
+    if (a->entry || ggx_source_is_remote_name(word)) return GGX_OK;
     ggx_status status = ggx_source_open(word, &source, &cause);
     ggx_source_close(source);
     if (status != GGX_E_NOTFOUND) return GGX_OK; /* convert says what is wrong with it */

@@ -35,12 +35,15 @@ struct option {
 static read_value read_timeout, read_flag, read_text, read_type, read_directory, read_setting, read_pre, read_override,
     read_kv, read_edit, read_unset, read_rename, read_bytes, read_decimal, read_count, read_threads, read_part;
 static read_value read_connections, read_age;
+static read_value read_catalog;
 
 #define FIELD(name) offsetof(ggx_arguments, name)
 static const option options[] = {
     {"output", 'o', MAKES_PLAN, "FILE", "the file to make", read_text, FIELD(output)},
     {"output", 'o', GGX_VERB_FETCH, "DIR", "where the files go; else the cache", read_text, FIELD(output)},
     {"revision", 0, GGX_VERB_FETCH, "NAME", "the branch, tag or commit; main if not given", read_text, FIELD(revision)},
+    {"catalog", 0, TAKES_NAME, "DIR|FILE", "look names of models up there first; repeatable", read_catalog, 0},
+    {"list", 0, GGX_VERB_FETCH, NULL, "list the names of the catalogue", read_flag, FIELD(list)},
     {"endpoint", 0, TAKES_NAME, "URL", "the hub of hf:// names; else $HF_ENDPOINT or huggingface.co", read_text,
      FIELD(endpoint)},
     {"reader", 0, OPENS_MODEL | GGX_VERB_DIFF | GGX_VERB_EDIT, "NAME", "the source's format, if its bytes do not tell",
@@ -190,6 +193,13 @@ static ggx_status read_directory(ggx_arguments *arguments, const option *o, cons
 {
     (void)o, (void)error;
     arguments->plugin_path[arguments->plugin_path_count++] = value;
+    return GGX_OK;
+}
+
+static ggx_status read_catalog(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    (void)o, (void)error;
+    arguments->catalog[arguments->catalog_count++] = value;
     return GGX_OK;
 }
 
@@ -522,11 +532,12 @@ ggx_status ggx_arguments_parse(ggx_arguments *arguments, uint32_t verb, int coun
     uint64_t room = (uint64_t)count + 1; /* no list can hold more than all words */
     a->operands = ggx_arena_array(&a->arena, room, sizeof *a->operands);
     a->plugin_path = ggx_arena_array(&a->arena, room, sizeof *a->plugin_path);
+    a->catalog = ggx_arena_array(&a->arena, room, sizeof *a->catalog);
     a->overrides = ggx_arena_array(&a->arena, room, sizeof *a->overrides);
     a->settings = ggx_arena_array(&a->arena, room, sizeof *a->settings);
     a->kvs = ggx_arena_array(&a->arena, room, sizeof *a->kvs);
     a->edits = ggx_arena_array(&a->arena, room, sizeof *a->edits);
-    if (!a->edits || !a->operands || !a->plugin_path || !a->overrides || !a->settings || !a->kvs)
+    if (!a->edits || !a->operands || !a->catalog || !a->plugin_path || !a->overrides || !a->settings || !a->kvs)
         return ggx_fail(error, GGX_E_NOMEM, "no memory for the command line");
     ggx_status status = GGX_OK;
     words w = {list, count};

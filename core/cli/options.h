@@ -35,7 +35,11 @@ typedef struct ggx_arguments {
     const char *reader, *writer, *recipe, *type, *output, *cpu_mask, *tensor;
     const char *output_type, *embedding_type, *imatrix, *via, *layout, *html, *metadata;
     const char *algorithm, *manifest, *signature, *key, *sha256, *endpoint, *revision, *chat_template;
-    ggx_kv *kvs; /* --override-kv */
+    const char **catalog; /* --catalog; ended by NULL */
+    uint32_t catalog_count;
+    const struct ggx_catalog_entry *entry; /* that the first operand is a name of, when it was not fetched; or NULL */
+    const char *recommended;               /* recipe of the catalogue for the first operand, or NULL */
+    ggx_kv *kvs;                           /* --override-kv */
     uint64_t kv_count;
     ggx_edit *edits; /* --set, --unset, --rename, --chat-template */
     uint32_t edit_count;
@@ -52,8 +56,8 @@ typedef struct ggx_arguments {
     uint32_t timeout, connections;
     uint32_t threads, part, parts;
     int32_t stream;
-    int32_t pure, leave_output, requantize, keep_split, user_plugins, json, quiet, verbose, help, stats, check, tensors,
-        pick, all_files, dry_run;
+    int32_t list, pure, leave_output, requantize, keep_split, user_plugins, json, quiet, verbose, help, stats, check,
+        tensors, pick, all_files, dry_run;
 } ggx_arguments;
 
 /* Reads the words behind the verb. Errors: GGX_E_USAGE, with the nearest option's name. Free the arguments after an error too. */

@@ -17,6 +17,7 @@ static ggx_conversion conversion_of(const ggx_arguments *a)
                             .reader = a->reader,
                             .writer = a->writer,
                             .recipe = a->recipe,
+                            .recommended = a->recommended,
                             .type = a->type,
                             .overrides = a->overrides,
                             .override_count = a->override_count,
@@ -40,6 +41,7 @@ static ggx_conversion conversion_of(const ggx_arguments *a)
                             .stream = a->stream,
                             .timeout = a->timeout,
                             .sha256 = a->sha256,
+                            .entry = a->entry,
                             .part = a->part,
                             .parts = a->parts};
 }
@@ -202,7 +204,7 @@ static ggx_status execute_recorded(outputs *o, const ggx_arguments *a, ggx_error
 
 static ggx_status check_remote(const outputs *o, const ggx_arguments *a, ggx_error *error)
 {
-    const int remote = ggx_source_is_remote_name(a->operands[0]);
+    const int remote = a->entry || ggx_source_is_remote_name(a->operands[0]);
     if (a->stream && !remote)
         return ggx_fail(error, GGX_E_USAGE, "--stream is for models on a server; %.100s is none", a->operands[0]);
     if (a->sha256 && !a->stream)

@@ -1,9 +1,11 @@
 /* ggx fetch, and what other verbs do with the name of a remote model: they fetch it into the cache first. */
 #include "cli/report.h"
+#include "cli/table.h"
 #include "cli/verbs.h"
 #include "fetch/catalog.h"
 #include "fetch/fetch.h"
 #include "hash/hash.h"
+#include "host/scan.h"
 #include <ggx_sdk/error.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -51,11 +53,11 @@ static const char *data_file(ggx_arena *arena, const char *name)
     return data ? ggx_arena_format(arena, "%s/%s", data, name).data : NULL;
 }
 
-static ggx_fetch_options options_of(ggx_cli *cli, ggx_arena *arena)
+static ggx_fetch_options options_of(ggx_cli *cli, const ggx_catalog *catalog, ggx_arena *arena)
 {
     const ggx_arguments *a = &cli->arguments;
     return (ggx_fetch_options){.sha256 = a->sha256,
-                               .catalog = data_file(arena, "catalog"),
+                               .catalog = catalog,
                                .choice = a->all_files ? NULL : data_file(arena, "models/files.json"),
                                .form = a->form,
                                .timeout = a->timeout,
@@ -65,37 +67,66 @@ static ggx_fetch_options options_of(ggx_cli *cli, ggx_arena *arena)
                                .run = &cli->run};
 }
 
-/* What lies on the disk goes before names of the catalogue. */
-static int is_in_catalog(const char *name, const char *catalog, ggx_arena *arena, ggx_catalog_entry *entry)
+ggx_status ggx_cli_catalog(const ggx_cli *cli, ggx_catalog *catalog, ggx_arena *arena, ggx_error *error)
+{
+    const char *data = ggx_data_directory(arena), *more = ggx_privileged() ? NULL : getenv("GGX_CATALOG");
+    ggx_status status = GGX_OK;
+    catalog->count = 0;
+    for (uint32_t i = 0; i < cli->arguments.catalog_count && status == GGX_OK; i++)
+        status = ggx_catalog_add(catalog, cli->arguments.catalog[i], arena, error);
+    if (status == GGX_OK) status = ggx_catalog_add(catalog, more, arena, error);
+    const char *own = data ? ggx_arena_format(arena, "%s/catalog", data).data : NULL;
+    if (status == GGX_OK && own && catalog->count < GGX_CATALOG_PLACES) catalog->places[catalog->count++] = own;
+    return status;
+}
+
+/* What lies on the disk goes before names of the catalogue. A broken catalogue is an error only for who uses it. */
+static int is_in_catalog(const char *name, const ggx_catalog *catalog, ggx_arena *arena, ggx_catalog_entry *entry)
 {
     struct stat st;
     ggx_error ignored;
-    return catalog && stat(name, &st) != 0 && ggx_catalog_find(catalog, name, arena, entry, &ignored) == GGX_OK;
+    return stat(name, &st) != 0 && ggx_catalog_find(catalog, name, arena, entry, &ignored) == GGX_OK;
+}
+
+/* Verbs that need headers only, and --stream, leave the model where it is. */
+static ggx_status leave_remote(ggx_cli *cli, uint32_t i, const ggx_catalog_entry *found, ggx_error *error)
+{
+    ggx_arguments *a = &cli->arguments;
+    ggx_status status = GGX_OK;
+    if (!found->from) return with_revision(cli, &a->arena, &a->operands[i], error);
+    ggx_catalog_entry *entry = ggx_arena_alloc(&a->arena, sizeof *entry);
+    if (!entry) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    *entry = *found;
+    status = entry->folder ? GGX_OK : with_revision(cli, &a->arena, &entry->from, error);
+    a->entry = entry;
+    return status;
 }
 
 ggx_status ggx_cli_fetch_operands(ggx_cli *cli, uint32_t verb, ggx_error *error)
 {
     ggx_arguments *a = &cli->arguments;
-    ggx_fetch_options options = options_of(cli, &a->arena);
+    ggx_catalog catalog;
+    ggx_fetch_options options = options_of(cli, &catalog, &a->arena);
     options.siblings = 1;
     if (verb == GGX_VERB_VERIFY) options.sha256 = NULL;
     /* these verbs fetch headers themselves */
     const int headers = (verb & (GGX_VERB_PLAN | GGX_VERB_INSPECT | GGX_VERB_FIT)) && !ggx_fetch_is_offline();
-    for (uint32_t i = 0; i < a->operand_count; i++) {
+    ggx_status status = ggx_cli_catalog(cli, &catalog, &a->arena, error);
+    for (uint32_t i = 0; i < a->operand_count && status == GGX_OK; i++) {
         ggx_fetched fetched;
         ggx_catalog_entry entry = {0};
-        if (!ggx_hub_is_name(a->operands[i]) && !is_in_catalog(a->operands[i], options.catalog, &a->arena, &entry))
-            continue;
-        if ((headers || a->stream) && !entry.files) {
-            if (entry.from) a->operands[i] = entry.from;
+        if (!ggx_hub_is_name(a->operands[i]) && !is_in_catalog(a->operands[i], &catalog, &a->arena, &entry)) continue;
+        if (i == 0) a->recommended = entry.recipe;
+        if (headers || a->stream) {
+            status = leave_remote(cli, i, &entry, error);
             continue;
         }
-        ggx_status status = fetch_operand(cli, a->operands[i], &options, &a->arena, &fetched, error);
+        status = fetch_operand(cli, a->operands[i], &options, &a->arena, &fetched, error);
         if (status != GGX_OK) return status;
         a->operands[i] = fetched.path;
         if (verb != GGX_VERB_VERIFY) a->sha256 = NULL; /* it was compared */
     }
-    return GGX_OK;
+    return status;
 }
 
 static const char *digest_of(const ggx_fetched_file *file, char text[GGX_HASH_TEXT])
@@ -143,17 +174,84 @@ static void print_text(const ggx_cli *cli, const ggx_fetched *f, ggx_text *out)
     ggx_text_format(out, "\n");
 }
 
+/* Of all files, as far as the catalogue says; 0: it does not. */
+static uint64_t bytes_of(const ggx_catalog_entry *entry)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < entry->file_count; i++) {
+        if (!entry->files[i].bytes) return 0;
+        sum += entry->files[i].bytes;
+    }
+    return sum;
+}
+
+static void list_json(const ggx_catalog_entry *entries, uint32_t count, ggx_text *out)
+{
+    char digest[GGX_HASH_TEXT];
+    for (uint32_t i = 0; i < count; i++) {
+        const ggx_catalog_entry *e = &entries[i];
+        ggx_text_format(out, "%s\n  {\"name\": ", i ? "," : "[");
+        ggx_text_json(out, ggx_str_of(e->name));
+        ggx_text_format(out, ", \"about\": ");
+        ggx_text_json(out, ggx_str_of(e->about));
+        ggx_text_format(out, ", \"recipe\": ");
+        e->recipe ? ggx_text_json(out, ggx_str_of(e->recipe)) : ggx_text_format(out, "null");
+        ggx_text_format(out, e->memory ? ", \"memory\": %llu, \"files\": [" : ", \"memory\": null, \"files\": [",
+                        (unsigned long long)e->memory);
+        for (uint32_t k = 0; k < e->file_count; k++) {
+            const ggx_catalog_file *f = &e->files[k];
+            ggx_text_format(out, "%s{\"from\": ", k ? ", " : "");
+            ggx_text_json(out, ggx_str_of(f->url));
+            if (f->bytes) ggx_text_format(out, ", \"bytes\": %llu", (unsigned long long)f->bytes);
+            ggx_hash_text(f->digest, ggx_hash_size(f->hash), digest);
+            if (f->known) ggx_text_format(out, ", \"%s\": \"%s\"", ggx_hash_name(f->hash), digest);
+            ggx_text_format(out, "}");
+        }
+        ggx_text_format(out, "]}");
+    }
+    ggx_text_format(out, count ? "\n]\n" : "[]\n");
+}
+
+static ggx_status list_catalog(const ggx_cli *cli, const ggx_catalog *catalog, ggx_arena *arena, ggx_text *out,
+                               ggx_error *error)
+{
+    static const char *const head[] = {"NAME", "BYTES", "MEMORY", "RECIPE", "ABOUT"};
+    ggx_table table = {.arena = arena, .columns = 5, .numbers = 6};
+    ggx_catalog_entry *entries;
+    uint32_t count;
+    ggx_status status = ggx_catalog_list(catalog, arena, &entries, &count, error);
+    const char **cells = status == GGX_OK ? ggx_table_add(&table) : NULL;
+    if (cells) memcpy(cells, head, sizeof head);
+    if (status == GGX_OK && cli->arguments.json) return list_json(entries, count, out), GGX_OK;
+    for (uint32_t i = 0; cells && i < count && (cells = ggx_table_add(&table)); i++) {
+        const ggx_catalog_entry *e = &entries[i];
+        const uint64_t bytes = bytes_of(e);
+        cells[0] = e->name;
+        cells[1] = bytes ? ggx_arena_format(arena, "%llu", (unsigned long long)bytes).data : "";
+        cells[2] = e->memory ? ggx_arena_format(arena, "%llu", (unsigned long long)e->memory).data : "";
+        cells[3] = e->recipe ? e->recipe : "";
+        cells[4] = e->about;
+    }
+    if (status == GGX_OK) ggx_table_print(&table, 0, out);
+    return status;
+}
+
 int ggx_verb_fetch(ggx_cli *cli)
 {
     const ggx_arguments *a = &cli->arguments;
     ggx_arena arena;
+    ggx_catalog catalog;
     ggx_text out = {0};
     ggx_error error = {0};
     ggx_status status = GGX_OK;
     ggx_arena_init(&arena, MEMORY);
-    ggx_fetch_options options = options_of(cli, &arena);
+    status = ggx_cli_catalog(cli, &catalog, &arena, &error);
+    if (status == GGX_OK && a->list != (a->operand_count == 0))
+        status = ggx_fail(&error, GGX_E_USAGE, a->list ? "--list takes no names" : "ggx fetch needs NAME…, or --list");
+    if (status == GGX_OK && a->list) status = list_catalog(cli, &catalog, &arena, &out, &error);
+    ggx_fetch_options options = options_of(cli, &catalog, &arena);
     options.directory = a->output;
-    if (a->json) ggx_text_format(&out, "[");
+    if (a->json && !a->list) ggx_text_format(&out, "[");
     for (uint32_t i = 0; i < a->operand_count && status == GGX_OK; i++) {
         ggx_fetched fetched;
         if (status == GGX_OK) status = fetch_operand(cli, a->operands[i], &options, &arena, &fetched, &error);
@@ -164,7 +262,7 @@ int ggx_verb_fetch(ggx_cli *cli)
         else
             print_text(cli, &fetched, &out);
     }
-    if (a->json) ggx_text_format(&out, "]\n");
+    if (a->json && !a->list) ggx_text_format(&out, "]\n");
     ggx_progress_close(&cli->progress);
     ggx_arena_free(&arena);
     if (status == GGX_OK) return ggx_report_result(&out);

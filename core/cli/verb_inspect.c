@@ -217,6 +217,8 @@ int ggx_verb_inspect(ggx_cli *cli)
 {
     const ggx_arguments *a = &cli->arguments;
     const ggx_conversion wanted = {.input = a->operands[0],
+                                   .entry = a->entry,
+                                   .timeout = a->timeout,
                                    .reader = a->reader,
                                    .recipe = a->recipe, /* which may say how the file is read */
                                    .settings = a->settings,

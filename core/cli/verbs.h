@@ -4,6 +4,7 @@
 
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "fetch/catalog.h"
 
 /* What a verb is called with. */
 typedef struct ggx_cli {
@@ -15,8 +16,12 @@ typedef struct ggx_cli {
 /* Opens the registry as the arguments say. Close it after an error too. */
 ggx_status ggx_cli_registry(const ggx_cli *cli, ggx_registry *registry, ggx_error *error);
 
-/* Puts files of this machine in the place of operands that name remote models: fetches them into the cache. --stream leaves them. */
+/* Puts files of this machine in the place of operands that name remote models: fetches them into the cache. --stream, and verbs that need
+ * headers only, leave them; then arguments.entry is what a name of the catalogue stands for. */
 ggx_status ggx_cli_fetch_operands(ggx_cli *cli, uint32_t verb, ggx_error *error);
+
+/* Where names of models are looked up: --catalog, $GGX_CATALOG, ggx's own. */
+ggx_status ggx_cli_catalog(const ggx_cli *cli, ggx_catalog *catalog, ggx_arena *arena, ggx_error *error);
 
 /* --endpoint stands for $HF_ENDPOINT. */
 ggx_status ggx_cli_endpoint(const ggx_cli *cli, ggx_error *error);

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define RECORD_BYTES 192
-#define MAGIC "GGXSTRM1"
+#define RECORD_BYTES 304
+#define MAGIC "GGXSTRM2"
 #define SUFFIX ".ggx-stream"
 
 static void put(uint8_t *out, uint64_t value, int bytes)
@@ -25,7 +25,7 @@ static uint64_t get(const uint8_t *in, int bytes)
     return value;
 }
 
-_Static_assert(8 + 16 + 8 + 32 + GGX_HASH_STATE_BYTES + 12 + 4 == RECORD_BYTES, "the record's parts");
+_Static_assert(8 + 16 + 8 + 32 + GGX_STREAM_STATE_BYTES + 12 + 4 == RECORD_BYTES, "the record's parts");
 
 ggx_status ggx_stream_state_write(const char *output, const ggx_stream_state_record *r, ggx_error *error)
 {
@@ -37,7 +37,7 @@ ggx_status ggx_stream_state_write(const char *output, const ggx_stream_state_rec
     put(bytes + 16, r->digest[1], 8);
     put(bytes + 24, r->position, 8);
     memcpy(bytes + 32, r->ahead, 32);
-    memcpy(bytes + 64, r->state, GGX_HASH_STATE_BYTES);
+    memcpy(bytes + 64, r->state, GGX_STREAM_STATE_BYTES);
     put(bytes + RECORD_BYTES - 4, ggx_crc32c(0, bytes, RECORD_BYTES - 4), 4);
     ggx_status status = ggx_write_file(path, (ggx_str){(const char *)bytes, sizeof bytes}, error);
     free(path);
@@ -59,7 +59,7 @@ int ggx_stream_state_read(const char *output, ggx_stream_state_record *r)
     r->digest[1] = get(bytes + 16, 8);
     r->position = get(bytes + 24, 8);
     memcpy(r->ahead, bytes + 32, 32);
-    memcpy(r->state, bytes + 64, GGX_HASH_STATE_BYTES);
+    memcpy(r->state, bytes + 64, GGX_STREAM_STATE_BYTES);
     return 1;
 }
 

@@ -51,6 +51,11 @@ static void add_piece(const ggx_streaming *s, const ggx_piece *p, const ggx_box 
         if (s->files[i].member == t->member) start = s->files[i].start;
     low = start + t->offset + low / block * size;
     high = start + t->offset + (high / block + 1) * size;
+    if (t->access != GGX_ACCESS_RAW && s->counting) s->asked[p->tensor] += high - low;
+    if (t->access != GGX_ACCESS_RAW && s->asked[p->tensor] != t->nbytes) {
+        low = start + t->offset;
+        high = low + t->nbytes;
+    }
     if (!need->high || low < need->low) need->low = low;
     if (high > need->high) need->high = high;
 }
@@ -74,12 +79,17 @@ static ggx_status list_files(ggx_streaming *s, ggx_error *error)
     return GGX_OK;
 }
 
-/* Tensors whose bytes core does not read itself are refused: their reader may go back and forth. */
+static int is_in_place(const ggx_tensor *t)
+{
+    return t->access == GGX_ACCESS_RAW || (t->access == GGX_ACCESS_READER && t->flags & GGX_TENSOR_IN_PLACE);
+}
+
+/* Tensors whose bytes core does not read itself are refused, as their reader may go back and forth; but for those that lie in place. */
 static ggx_status check_access(const ggx_streaming *s, const ggx_plan_tensor *t, ggx_error *error)
 {
     for (uint32_t i = 0; i < t->view.piece_count; i++) {
         const uint64_t tensor = t->view.pieces[i].tensor;
-        if (tensor == GGX_CONST_TENSOR || s->plan->checkpoint->tensors[tensor].access == GGX_ACCESS_RAW) continue;
+        if (tensor == GGX_CONST_TENSOR || is_in_place(&s->plan->checkpoint->tensors[tensor])) continue;
         return ggx_fail(error, GGX_E_UNSUPPORTED,
                         "tensor '%.*s' is packed, so its reader wants to go back and forth: this model cannot stream; "
                         "download it",
@@ -88,14 +98,11 @@ static ggx_status check_access(const ggx_streaming *s, const ggx_plan_tensor *t,
     return GGX_OK;
 }
 
-static ggx_status find_needs(ggx_streaming *s, ggx_error *error)
+static void fill_needs(const ggx_streaming *s)
 {
-    s->needs = ggx_arena_array(&s->arena, s->plan->tile_count + 1, sizeof *s->needs);
-    if (!s->needs) return ggx_fail(error, GGX_E_NOMEM, "no memory for the tiles; raise --memory, they grow with it");
+    memset(s->needs, 0, (size_t)s->plan->tile_count * sizeof *s->needs);
     for (uint64_t i = 0; i < s->plan->tensor_count; i++) {
         const ggx_plan_tensor *t = &s->plan->tensors[i];
-        ggx_status status = check_access(s, t, error);
-        if (status != GGX_OK) return status;
         for (uint64_t k = 0; k < t->tile_count; k++) {
             ggx_box box;
             ggx_plan_tile(t, k, &box);
@@ -103,6 +110,23 @@ static ggx_status find_needs(ggx_streaming *s, ggx_error *error)
                 add_piece(s, &t->view.pieces[p], &box, &s->needs[t->first_tile + k]);
         }
     }
+}
+
+/* Twice: a reader that checks a tensor as it reads it may read all of it again, unless each byte is asked for once. */
+static ggx_status find_needs(ggx_streaming *s, ggx_error *error)
+{
+    s->needs = ggx_arena_array(&s->arena, s->plan->tile_count + 1, sizeof *s->needs);
+    s->asked = ggx_arena_array(&s->arena, s->plan->checkpoint->tensor_count + 1, sizeof *s->asked);
+    if (!s->needs || !s->asked)
+        return ggx_fail(error, GGX_E_NOMEM, "no memory for the tiles; raise --memory, they grow with it");
+    for (uint64_t i = 0; i < s->plan->tensor_count; i++) {
+        ggx_status status = check_access(s, &s->plan->tensors[i], error);
+        if (status != GGX_OK) return status;
+    }
+    s->counting = 1;
+    fill_needs(s);
+    s->counting = 0;
+    fill_needs(s);
     return GGX_OK;
 }
 
@@ -248,6 +272,18 @@ static ggx_status do_rounds(rounds *r, ggx_error *error)
     return status;
 }
 
+static void prove_or_convert(void *context, uint32_t worker)
+{
+    rounds *r = context;
+    if (worker == 0) {
+        ggx_stream_prove(r->stream);
+        return;
+    }
+    r->status = do_rounds(r, &r->error);
+    if (r->status != GGX_OK) ggx_stream_stop(r->stream);
+}
+
+/* Two pools of two, as one of three may come with a thread less. */
 static void work(void *context, uint32_t worker)
 {
     rounds *r = context;
@@ -255,8 +291,9 @@ static void work(void *context, uint32_t worker)
         ggx_stream_pump(r->stream);
         return;
     }
-    r->status = do_rounds(r, &r->error);
-    if (r->status != GGX_OK) ggx_stream_stop(r->stream);
+    if (ggx_pool_run(2, prove_or_convert, r) == GGX_OK) return;
+    r->status = ggx_fail(&r->error, GGX_E_NOMEM, "no thread could be started");
+    ggx_stream_stop(r->stream);
 }
 
 /* Tiles before the place where the stream is taken up were done by an earlier run. */
@@ -268,8 +305,8 @@ static void skip_done(rounds *r, uint64_t from)
 }
 
 ggx_status ggx_streaming_run(ggx_streaming *s, const ggx_tile_sink *sink, uint64_t window, uint64_t from,
-                             const uint8_t *state, ggx_streaming_mark *mark, void *context, const ggx_run *run,
-                             ggx_error *error)
+                             const uint8_t *state, const ggx_stream_keeper *keeper, ggx_streaming_mark *mark,
+                             void *context, const ggx_run *run, ggx_error *error)
 {
     const ggx_stream_request request = {.source = s->plan->checkpoint->source,
                                         .files = s->files,
@@ -278,7 +315,8 @@ ggx_status ggx_streaming_run(ggx_streaming *s, const ggx_tile_sink *sink, uint64
                                         .cut_count = s->cut_count,
                                         .window = window,
                                         .from = from,
-                                        .state = state};
+                                        .state = state,
+                                        .keeper = keeper};
     rounds r = {.s = s, .sink = sink, .window = window, .end = from, .mark = mark, .context = context, .run = run};
     if (window < s->window)
         return ggx_fail(error, GGX_E_USAGE, "the stream's window is too small for '%.80s'", s->widest);

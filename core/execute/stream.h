@@ -19,6 +19,8 @@ typedef struct ggx_streaming {
     uint32_t file_count;
     uint64_t total;    /* bytes of the stream */
     ggx_need *needs;   /* of each tile */
+    uint64_t *asked;   /* of each source tensor that a reader gives: bytes that all tiles need of it */
+    int32_t counting;  /* 1: these are being added up */
     uint64_t *by_high; /* tiles, by the end of what they need */
     uint64_t *lows;    /* lows[i]: the first byte that by_high[i] or a later one needs */
     uint64_t *cuts;    /* positions that no tile lies across */
@@ -35,9 +37,9 @@ void ggx_streaming_close(ggx_streaming *s);
 /* Called between rounds, no tile being worked on: all tiles that need nothing from `position` on are done. */
 typedef ggx_status ggx_streaming_mark(void *context, ggx_stream *stream, uint64_t position, ggx_error *error);
 
-/* Does all wanted tiles in a window of that size, beginning at `from` (a cut) with the stored hash `state`. */
+/* Does all wanted tiles in a window of that size, beginning at `from` (a cut) with the stored hashes `state`. `keeper` may be NULL. */
 ggx_status ggx_streaming_run(ggx_streaming *s, const ggx_tile_sink *sink, uint64_t window, uint64_t from,
-                             const uint8_t *state, ggx_streaming_mark *mark, void *context, const ggx_run *run,
-                             ggx_error *error);
+                             const uint8_t *state, const ggx_stream_keeper *keeper, ggx_streaming_mark *mark,
+                             void *context, const ggx_run *run, ggx_error *error);
 
 #endif

@@ -7,6 +7,7 @@
 #include "fetch/catalog.h"
 #include "fetch/choose.h"
 #include "fetch/download.h"
+#include "fetch/partial.h"
 #include "hash/hash.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -197,6 +198,24 @@ static ggx_status link_pieces(void *context, uint32_t download, ggx_error *error
     return status;
 }
 
+/* What the hub says and what the catalogue says are of two kinds: the second needs a pass of its own. */
+static ggx_status check_also(const fetching *f, ggx_error *error)
+{
+    ggx_status status = GGX_OK;
+    for (uint32_t i = 0; i < f->piece_count && status == GGX_OK; i++) {
+        ggx_hub_file other = *f->pieces[i].file;
+        if (!other.also) continue;
+        other.hash = other.also_hash;
+        memcpy(other.digest, other.also_digest, sizeof other.digest);
+        status = ggx_partial_check(&other, f->pieces[i].path, f->options->run, NULL, error);
+        if (status == GGX_E_INTEGRITY)
+            status =
+                ggx_fail(error, status, "%.120s is what the hub publishes, but its %s is not that of the catalogue",
+                         other.name.data, ggx_hash_name(other.hash));
+    }
+    return status;
+}
+
 static void list_fetched(const fetching *f)
 {
     for (uint32_t i = 0; i < f->piece_count; i++) {
@@ -361,6 +380,7 @@ static ggx_status fetch_all(fetching *f, ggx_error *error)
     if (status == GGX_OK) status = choose(f, error);
     if (status == GGX_OK) status = list_pieces(f, error);
     if (status == GGX_OK) status = ggx_download_all(f->client, f->downloads, f->download_count, &options, error);
+    if (status == GGX_OK) status = check_also(f, error);
     if (status == GGX_OK) status = write_ref(f, error);
     if (status == GGX_OK) status = write_source(f, error);
     if (status != GGX_OK) return status;
@@ -396,44 +416,7 @@ static ggx_status find_cached(fetching *f, ggx_error *error)
     return ggx_fail(error, GGX_E_NOTFOUND, "%.150s is not in the cache, and HF_HUB_OFFLINE is set", f->name);
 }
 
-/* --- names of the catalogue ---------------------------------------------------------------------------------------------------------- */
-
-/* The files of an entry that has several, like a directory. */
-static ggx_status list_entry(fetching *f, const ggx_catalog_entry *entry, ggx_error *error)
-{
-    ggx_status status = GGX_OK;
-    f->hub = (ggx_hub){.directory = 1, .name = f->name, .pin = ""};
-    f->hub.files = ggx_arena_array(f->arena, entry->file_count, sizeof *f->hub.files);
-    if (!f->hub.files) return no_memory(error);
-    for (uint32_t i = 0; i < entry->file_count && status == GGX_OK; i++) {
-        ggx_hub one;
-        const char *url = ggx_arena_format(f->arena, "%s%s", entry->from, entry->files[i]).data;
-        status = url ? ggx_hub_resolve(&one, f->client, url, f->arena, error) : no_memory(error);
-        if (status != GGX_OK) break;
-        f->hub.files[i] = one.files[0];
-        f->hub.files[i].name = ggx_str_of(entry->files[i]);
-        f->hub.count++;
-    }
-    return status;
-}
-
-/* What the hub publishes goes first: it is a SHA-256. */
-static void expect_entry(fetching *f, const ggx_catalog_entry *entry)
-{
-    ggx_hub_file *file = f->hub.files;
-    if (!entry->known || file->known) return;
-    file->known = 1;
-    file->hash = entry->hash;
-    memcpy(file->digest, entry->digest, sizeof file->digest);
-}
-
-static ggx_status resolve(fetching *f, const ggx_catalog_entry *entry, ggx_error *error)
-{
-    if (entry->files) return list_entry(f, entry, error);
-    ggx_status status = ggx_hub_resolve(&f->hub, f->client, f->name, f->arena, error);
-    if (status == GGX_OK) expect_entry(f, entry);
-    return status;
-}
+/* --- all of it ---------------------------------------------------------------------------------------------------------------------- */
 
 ggx_status ggx_fetch(const char *name, const ggx_fetch_options *options, ggx_arena *arena, ggx_fetched *out,
                      ggx_error *error)
@@ -445,7 +428,7 @@ ggx_status ggx_fetch(const char *name, const ggx_fetch_options *options, ggx_are
     if (!ggx_hub_is_name(name) && options->catalog) {
         status = ggx_catalog_find(options->catalog, name, arena, &entry, error);
         if (status != GGX_OK) return status;
-        if (!entry.files) name = entry.from;
+        if (!entry.folder) name = entry.from;
     }
     fetching f = {.options = options, .name = name, .arena = arena, .out = out};
     const int hub = !strncmp(name, "hf://", 5);
@@ -457,8 +440,51 @@ ggx_status ggx_fetch(const char *name, const ggx_fetch_options *options, ggx_are
     }
     status = ggx_range_open(&f.client, ggx_hub_token(name, token), options->timeout ? options->timeout : TIMEOUT,
                             options->run, error);
-    if (status == GGX_OK) status = resolve(&f, &entry, error);
+    if (status == GGX_OK)
+        status = entry.from ? ggx_catalog_resolve(&entry, &f.hub, f.client, arena, error)
+                            : ggx_hub_resolve(&f.hub, f.client, name, arena, error);
     if (status == GGX_OK) status = fetch_all(&f, error);
     ggx_range_close(f.client);
     return status;
+}
+
+/* --- for who has the bytes already ---------------------------------------------------------------------------------------------------- */
+
+static ggx_status begin_place(fetching *f, const ggx_hub *hub, ggx_error *error)
+{
+    f->hub = *hub;
+    ggx_status status = strncmp(f->name, "hf://", 5) ? GGX_OK : ggx_hub_parse(f->name, &f->reference, f->arena, error);
+    return status == GGX_OK ? name_places(f, error) : status;
+}
+
+ggx_status ggx_fetch_find_place(const char *name, const ggx_hub *hub, uint32_t index, ggx_arena *arena,
+                                const char **bytes, ggx_error *error)
+{
+    const ggx_fetch_options options = {0};
+    fetching f = {.options = &options, .name = name, .arena = arena};
+    ggx_status status = begin_place(&f, hub, error);
+    if (status != GGX_OK) return status;
+    piece p = {.file = &hub->files[index]};
+    if (!p.file->known && f.folder)
+        return ggx_fail(error, GGX_E_MALFORMED, "the hub publishes no digest of %.150s", p.file->name.data);
+    p.path = ggx_arena_format(arena, "%s/%s", f.snapshot, p.file->name.data).data;
+    *bytes = p.path ? name_target(&f, &p) : NULL;
+    return *bytes ? make_room(*bytes, arena, error) : no_memory(error);
+}
+
+ggx_status ggx_fetch_settle(const char *name, const ggx_hub *hub, uint32_t index, ggx_arena *arena, ggx_error *error)
+{
+    const ggx_fetch_options options = {0};
+    fetching f = {.options = &options, .name = name, .arena = arena};
+    const ggx_hub_file *file = &hub->files[index];
+    char digest[GGX_HASH_TEXT];
+    ggx_status status = begin_place(&f, hub, error);
+    if (status == GGX_OK && f.folder) {
+        const char *path = ggx_arena_format(arena, "%s/%s", f.snapshot, file->name.data).data;
+        ggx_hash_text(file->digest, ggx_hash_size(file->hash), digest);
+        status = path ? make_room(path, arena, error) : no_memory(error);
+        if (status == GGX_OK) status = link_blob(&f, path, file->name, digest, error);
+    }
+    if (status == GGX_OK) status = write_ref(&f, error);
+    return status == GGX_OK ? write_source(&f, error) : status;
 }

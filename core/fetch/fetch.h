@@ -5,17 +5,17 @@
 #ifndef GGX_CORE_FETCH_H
 #define GGX_CORE_FETCH_H
 
-#include "fetch/hub.h"
+#include "fetch/catalog.h"
 
 typedef struct ggx_fetch_options {
-    const char *directory; /* where the files go, or NULL: the cache */
-    const char *sha256;    /* of a single file, in hexadecimal, or NULL */
-    const char *catalog;   /* directory of the catalogue, where names without :// are looked up; or NULL */
-    int32_t siblings;      /* 1: with a named file the small ones beside it, that tell how to read it */
-    const char *choice;    /* rules by which files of a repository are chosen (choose.h), or NULL: all of them */
-    const char *form;      /* of the weights, or NULL: the first in the rules' order */
-    uint32_t timeout;      /* seconds; 0: 30 */
-    uint32_t connections;  /* these three as in download.h */
+    const char *directory;      /* where the files go, or NULL: the cache */
+    const char *sha256;         /* of a single file, in hexadecimal, or NULL */
+    const ggx_catalog *catalog; /* where names without :// are looked up; or NULL */
+    int32_t siblings;           /* 1: with a named file the small ones beside it, that tell how to read it */
+    const char *choice;         /* rules by which files of a repository are chosen (choose.h), or NULL: all of them */
+    const char *form;           /* of the weights, or NULL: the first in the rules' order */
+    uint32_t timeout;           /* seconds; 0: 30 */
+    uint32_t connections;       /* these three as in download.h */
     uint64_t segment, rate;
     const ggx_run *run;
 } ggx_fetch_options;
@@ -40,6 +40,13 @@ typedef struct ggx_fetched {
 /* Fetches what `name` stands for; all memory is the arena's. With $HF_HUB_OFFLINE only the cache is asked. */
 ggx_status ggx_fetch(const char *name, const ggx_fetch_options *options, ggx_arena *arena, ggx_fetched *out,
                      ggx_error *error);
+
+/* Where ggx_fetch puts the bytes of file `index` of what `name` stands for in the cache; its directory exists then. */
+ggx_status ggx_fetch_find_place(const char *name, const ggx_hub *hub, uint32_t index, ggx_arena *arena,
+                                const char **bytes, ggx_error *error);
+
+/* When they are there, verified: gives them the name by which the cache knows them. */
+ggx_status ggx_fetch_settle(const char *name, const ggx_hub *hub, uint32_t index, ggx_arena *arena, ggx_error *error);
 
 /* 1 when $HF_HUB_OFFLINE says so. */
 int ggx_fetch_is_offline(void);

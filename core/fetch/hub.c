@@ -154,6 +154,11 @@ static int by_name(const void *a, const void *b)
     return ggx_str_order(((const ggx_hub_file *)a)->name, ((const ggx_hub_file *)b)->name);
 }
 
+void ggx_hub_sort(ggx_hub *hub)
+{
+    if (hub->count) qsort(hub->files, hub->count, sizeof *hub->files, by_name);
+}
+
 /* The named file to the front; the others stay sorted. */
 static ggx_status bring_forward(ggx_hub *hub, ggx_str path, ggx_error *error)
 {
@@ -204,7 +209,7 @@ static ggx_status list_files(ggx_hub *hub, ggx_range_client *client, ggx_arena *
         url = ggx_arena_str(arena, ggx_str_of(ggx_range_next(client)));
         if (status == GGX_OK && !url.data) status = ggx_fail(error, GGX_E_NOMEM, "out of memory");
     }
-    if (hub->count) qsort(hub->files, hub->count, sizeof *hub->files, by_name);
+    ggx_hub_sort(hub);
     return status;
 }
 

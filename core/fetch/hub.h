@@ -14,6 +14,9 @@ typedef struct ggx_hub_file {
     int32_t known; /* 1: a digest is published */
     uint32_t hash; /* GGX_HASH_SHA256 or GGX_HASH_GIT */
     uint8_t digest[32];
+    int32_t also; /* 1: another one, that of a catalogue, is compared beside it */
+    uint32_t also_hash;
+    uint8_t also_digest[32];
 } ggx_hub_file;
 
 typedef struct ggx_hub {
@@ -42,6 +45,9 @@ int ggx_hub_is_name(const char *text);
 /* What it stands for. Errors: GGX_E_USAGE, GGX_E_NOTFOUND, GGX_E_DENIED, GGX_E_NETWORK, GGX_E_MALFORMED. */
 ggx_status ggx_hub_resolve(ggx_hub *hub, ggx_range_client *client, const char *name, ggx_arena *arena,
                            ggx_error *error);
+
+/* Sorts the files by name. */
+void ggx_hub_sort(ggx_hub *hub);
 
 /* The token for that name, or NULL: tokens go to the hub only. $HF_TOKEN, else the file at $HF_TOKEN_PATH, $HF_HOME/token or
  * ~/.cache/huggingface/token. */

@@ -13,7 +13,7 @@
 #include <xxhash.h>
 
 #define ONE_UPDATE (1u << 30)
-#define STATE_MAGIC "GGXSHA2\1"
+#define STATE_MAGIC "GGXSHA\2"
 
 static const struct {
     const char *name;
@@ -118,33 +118,65 @@ uint32_t ggx_hash_end(ggx_hash *hash, uint8_t out[GGX_HASH_MAX])
     return ggx_hash_size(hash->kind);
 }
 
-/* --- a stored state: magic, size, 8 words, 64 bytes that wait for their block; all little-endian ------------------------------- */
+/* --- a stored state: magic, kind, size, words, 64 bytes that wait for their block; all little-endian ------------------------------- */
+
+/* git's header counts for SHA-1's blocks, not for `size`: so its own counter is stored, too. */
+static void store_words(uint8_t *out, const SHA_LONG *words, int count)
+{
+    for (int i = 0; i < 4 * count; i++) out[i] = (uint8_t)(words[i / 4] >> (8 * (i % 4)));
+}
+
+static void load_words(const uint8_t *in, SHA_LONG *words, int count)
+{
+    for (int i = 0; i < count; i++) words[i] = 0;
+    for (int i = 0; i < 4 * count; i++) words[i / 4] |= (SHA_LONG)in[i] << (8 * (i % 4));
+}
 
 void ggx_hash_store(const ggx_hash *hash, uint8_t out[GGX_HASH_STATE_BYTES])
 {
-    SHA256_CTX c;
-    memcpy(&c, hash->state, sizeof c);
+    ggx_hash copy = *hash;
     memset(out, 0, GGX_HASH_STATE_BYTES);
-    memcpy(out, STATE_MAGIC, 8);
+    if (hash->kind != GGX_HASH_SHA256 && hash->kind != GGX_HASH_SHA1 && hash->kind != GGX_HASH_GIT) return;
+    memcpy(out, STATE_MAGIC, 7);
+    out[7] = (uint8_t)hash->kind;
     for (int i = 0; i < 8; i++) out[8 + i] = (uint8_t)(hash->size >> (8 * i));
-    for (int i = 0; i < 32; i++) out[16 + i] = (uint8_t)(c.h[i / 4] >> (8 * (i % 4)));
-    memcpy(out + 48, c.data, hash->size % 64);
+    if (hash->kind == GGX_HASH_SHA256) {
+        const SHA256_CTX *c = sha256_of(&copy);
+        store_words(out + 16, c->h, 8);
+        memcpy(out + 48, c->data, hash->size % 64);
+    } else {
+        const SHA_CTX *c = sha1_of(&copy);
+        const SHA_LONG words[7] = {c->h0, c->h1, c->h2, c->h3, c->h4, c->Nl, c->Nh};
+        store_words(out + 16, words, 7);
+        memcpy(out + 48, c->data, c->num < 64 ? c->num : 0);
+    }
 }
 
 int ggx_hash_load(ggx_hash *hash, const uint8_t in[GGX_HASH_STATE_BYTES])
 {
     uint64_t size = 0;
-    if (memcmp(in, STATE_MAGIC, 8) != 0) return 0;
-    ggx_hash_begin(hash, GGX_HASH_SHA256, 0);
+    const uint32_t kind = in[7];
+    if (memcmp(in, STATE_MAGIC, 7) != 0) return 0;
+    if (kind != GGX_HASH_SHA256 && kind != GGX_HASH_SHA1 && kind != GGX_HASH_GIT) return 0;
     for (int i = 0; i < 8; i++) size |= (uint64_t)in[8 + i] << (8 * i);
-    SHA256_CTX *c = sha256_of(hash);
-    for (int i = 0; i < 8; i++) c->h[i] = 0;
-    for (int i = 0; i < 32; i++) c->h[i / 4] |= (SHA_LONG)in[16 + i] << (8 * (i % 4));
-    memcpy(c->data, in + 48, size % 64);
-    c->num = (unsigned)(size % 64);
-    c->Nl = (SHA_LONG)(size << 3 & 0xffffffffu);
-    c->Nh = (SHA_LONG)(size >> 29);
+    ggx_hash_begin(hash, kind, 0);
     hash->size = size;
+    if (kind == GGX_HASH_SHA256) {
+        SHA256_CTX *c = sha256_of(hash);
+        load_words(in + 16, c->h, 8);
+        memcpy(c->data, in + 48, size % 64);
+        c->num = (unsigned)(size % 64);
+        c->Nl = (SHA_LONG)(size << 3 & 0xffffffffu);
+        c->Nh = (SHA_LONG)(size >> 29);
+    } else {
+        SHA_CTX *c = sha1_of(hash);
+        SHA_LONG words[7];
+        load_words(in + 16, words, 7);
+        c->h0 = words[0], c->h1 = words[1], c->h2 = words[2], c->h3 = words[3], c->h4 = words[4];
+        c->Nl = words[5], c->Nh = words[6];
+        c->num = (unsigned)(words[5] >> 3) % 64;
+        memcpy(c->data, in + 48, c->num);
+    }
     return 1;
 }
 

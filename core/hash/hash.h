@@ -38,7 +38,8 @@ void ggx_hash_update(ggx_hash *hash, const void *data, uint64_t size);
 /* Gives the digest's size. The hash must begin anew before it is used again. */
 uint32_t ggx_hash_end(ggx_hash *hash, uint8_t out[GGX_HASH_MAX]);
 
-/* The state of a SHA-256 under way, in a form that any machine reads. load gives 0 for bytes that are no such state. */
+/* The state of a SHA-256, SHA-1 or git's digest under way, in a form that any machine reads; zeros for other kinds. load gives 0 for bytes
+ * that are no such state. */
 void ggx_hash_store(const ggx_hash *hash, uint8_t out[GGX_HASH_STATE_BYTES]);
 int ggx_hash_load(ggx_hash *hash, const uint8_t in[GGX_HASH_STATE_BYTES]);
 

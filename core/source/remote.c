@@ -2,6 +2,7 @@
 #include "source/remote.h"
 
 #include "base/text.h"
+#include "fetch/catalog.h"
 #include "source/ahead.h"
 #include <ggx_sdk/error.h>
 #include <stdlib.h>
@@ -197,11 +198,21 @@ static ggx_status expect_digest(ggx_remote *r, ggx_error *error)
 {
     ggx_hub_file *file = r->hub.files;
     if (!r->options.sha256) return GGX_OK;
+    uint8_t digest[32];
     if (r->hub.directory) return ggx_fail(error, GGX_E_USAGE, "--sha256 is of one file; name it");
-    if (!ggx_hash_parse(ggx_str_of(r->options.sha256), file->digest, 32))
+    if (!ggx_hash_parse(ggx_str_of(r->options.sha256), digest, 32))
         return ggx_fail(error, GGX_E_USAGE, "--sha256 takes 64 hexadecimal digits");
+    if (file->known && file->hash == GGX_HASH_SHA256 && memcmp(digest, file->digest, 32) != 0)
+        return ggx_fail(error, GGX_E_INTEGRITY, "%.*s: another SHA-256 is published than --sha256 says",
+                        GGX_STR_ARGS(file->name));
+    if (file->known && file->hash != GGX_HASH_SHA256) { /* what was published is compared, too */
+        file->also = 1;
+        file->also_hash = file->hash;
+        memcpy(file->also_digest, file->digest, sizeof file->also_digest);
+    }
     file->hash = GGX_HASH_SHA256;
     file->known = 1;
+    memcpy(file->digest, digest, 32);
     return GGX_OK;
 }
 
@@ -215,6 +226,7 @@ ggx_status ggx_source_open_remote(const char *name, const ggx_remote_options *op
     if (!r) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
     pthread_mutex_init(&r->lock, NULL);
     r->options = *options;
+    if (options->entry) name = options->entry->from; /* whose token it is */
     if (!r->options.timeout) r->options.timeout = GGX_REMOTE_TIMEOUT;
     r->name = malloc(strlen(name) + 1);
     if (r->name) memcpy(r->name, name, strlen(name) + 1);
@@ -224,8 +236,10 @@ ggx_status ggx_source_open_remote(const char *name, const ggx_remote_options *op
         return ggx_fail(error, status, "out of memory");
     }
     files->remote = r;
-    status = ggx_range_open(&r->client, ggx_hub_token(name, token), r->options.timeout, options->run, error);
-    if (status == GGX_OK) status = ggx_hub_resolve(&r->hub, r->client, name, &files->arena, error);
+    status = ggx_range_open(&r->client, ggx_hub_token(r->name, token), r->options.timeout, options->run, error);
+    if (status == GGX_OK)
+        status = options->entry ? ggx_catalog_resolve(options->entry, &r->hub, r->client, &files->arena, error)
+                                : ggx_hub_resolve(&r->hub, r->client, name, &files->arena, error);
     if (status == GGX_OK) status = expect_digest(r, error);
     if (status == GGX_OK) status = add_members(files, r, error);
     files->source.kind = r->hub.directory ? GGX_SOURCE_DIRECTORY : GGX_SOURCE_FILE;

@@ -1,29 +1,32 @@
-/* The stream: one thread fetches, hashes and compares; others read from the window. */
+/* The stream: one thread fetches, one hashes and compares; others read from the window. */
 #include "base/text.h"
 #include "source/ahead.h"
 #include <ggx_sdk/error.h>
 #include <stdlib.h>
 
+#define PIECE (256u << 10) /* bytes that are hashed at a time: what fits the second-level cache */
+
 typedef struct kept_state {
     uint64_t position;
     int32_t fresh; /* 1: of a file's first byte: no state is needed */
-    uint8_t state[GGX_HASH_STATE_BYTES];
+    uint8_t state[GGX_STREAM_STATE_BYTES];
 } kept_state;
 
 struct ggx_stream {
     ggx_remote *remote;
     ggx_stream_request request;
     ggx_range_client *client;
-    ggx_hash hash; /* the pump's own, like the next three */
-    uint32_t file;
+    ggx_hash
+        hash[2]; /* what was published, and what the catalogue has beside it; the prover's own, like the next two */
+    uint32_t hashes;
     uint64_t next_cut;
     char *window;
     pthread_mutex_t lock;
     pthread_cond_t moved;
-    uint64_t released, end, total; /* the window is [released, end) */
-    kept_state *kept;              /* rising */
+    uint64_t released, proven, end; /* readers have [released, end); [proven, end) is yet to be hashed */
+    kept_state *kept;               /* rising */
     uint64_t kept_count, kept_capacity;
-    int32_t stopped, ended;
+    int32_t stopped, ended; /* ended: the pump has */
     ggx_status status;
     ggx_error error;
 };
@@ -78,7 +81,8 @@ static ggx_status keep_state(ggx_stream *s, uint64_t position, int fresh, ggx_er
         memset(k, 0, sizeof *k);
         k->position = position;
         k->fresh = fresh;
-        if (!fresh) ggx_hash_store(&s->hash, k->state);
+        for (uint32_t i = 0; i < s->hashes && !fresh; i++)
+            ggx_hash_store(&s->hash[i], k->state + i * GGX_HASH_STATE_BYTES);
     }
     pthread_mutex_unlock(&s->lock);
     return status;
@@ -98,22 +102,85 @@ void ggx_stream_release(ggx_stream *s, uint64_t position)
     pthread_mutex_unlock(&s->lock);
 }
 
-uint64_t ggx_stream_state(ggx_stream *s, uint64_t position, uint8_t state[GGX_HASH_STATE_BYTES])
+uint64_t ggx_stream_state(ggx_stream *s, uint64_t position, uint8_t state[GGX_STREAM_STATE_BYTES])
 {
     uint64_t found = 0;
-    memset(state, 0, GGX_HASH_STATE_BYTES);
+    memset(state, 0, GGX_STREAM_STATE_BYTES);
     pthread_mutex_lock(&s->lock);
     for (uint64_t i = s->kept_count; i-- > 0;) {
         if (s->kept[i].position > position) continue;
         found = s->kept[i].position;
-        memcpy(state, s->kept[i].state, GGX_HASH_STATE_BYTES);
+        memcpy(state, s->kept[i].state, GGX_STREAM_STATE_BYTES);
         break;
     }
     pthread_mutex_unlock(&s->lock);
     return found;
 }
 
-/* --- arrival ------------------------------------------------------------------------------------------------------------------------ */
+/* --- arrival: one thread takes bytes from the network into the window ----------------------------------------------------------------- */
+
+/* Bytes that nobody reads any more and that are hashed make room. */
+static uint64_t begin_of(const ggx_stream *s)
+{
+    return s->released < s->proven ? s->released : s->proven;
+}
+
+/* Waits for room; gives how much there is. */
+static uint64_t wait_for_room(ggx_stream *s)
+{
+    pthread_mutex_lock(&s->lock);
+    while (!s->stopped && s->end - begin_of(s) == s->request.window) pthread_cond_wait(&s->moved, &s->lock);
+    const uint64_t room = s->stopped ? 0 : s->request.window - (s->end - begin_of(s));
+    pthread_mutex_unlock(&s->lock);
+    return room;
+}
+
+static ggx_status take(void *context, const void *data, uint64_t size, ggx_error *error)
+{
+    ggx_stream *s = context;
+    const char *from = data;
+    while (size) {
+        uint64_t n = wait_for_room(s);
+        if (!n) return ggx_fail(error, GGX_E_CANCELED, "stopped");
+        if (n > size) n = size;
+        ring_copy(s, s->end, (char *)(uintptr_t)from, n, 1);
+        pthread_mutex_lock(&s->lock);
+        s->end += n;
+        pthread_cond_broadcast(&s->moved);
+        pthread_mutex_unlock(&s->lock);
+        from += n;
+        size -= n;
+    }
+    return GGX_OK;
+}
+
+/* The first error is the one that counts; what others say then is only that they were stopped. */
+static void end_thread(ggx_stream *s, int pump, ggx_status status, const ggx_error *error)
+{
+    pthread_mutex_lock(&s->lock);
+    s->ended |= pump;
+    if (status != GGX_OK && s->status == GGX_OK) {
+        s->status = status;
+        s->error = *error;
+    }
+    pthread_cond_broadcast(&s->moved);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void ggx_stream_pump(ggx_stream *s)
+{
+    ggx_status status = GGX_OK;
+    ggx_error error = {0};
+    for (uint32_t i = 0; i < s->request.file_count && status == GGX_OK; i++) {
+        const ggx_stream_file *file = &s->request.files[i];
+        const ggx_hub_file *known = &s->remote->hub.files[file->member];
+        if (s->end < file->start + file->size)
+            status = ggx_range_stream(s->client, &known->remote, s->end - file->start, take, s, &error);
+    }
+    end_thread(s, 1, status, &error);
+}
+
+/* --- proof: another thread hashes what has come, and compares it with what was seen before -------------------------------------------- */
 
 /* What was fetched ahead must be what arrives now. */
 static ggx_status compare_ahead(const ggx_stream *s, uint32_t member, uint64_t offset, const char *data, uint64_t size,
@@ -132,97 +199,103 @@ static ggx_status compare_ahead(const ggx_stream *s, uint32_t member, uint64_t o
     return GGX_OK;
 }
 
-/* Waits for room; gives how much there is. */
-static uint64_t wait_for_room(ggx_stream *s)
+/* Waits for bytes behind the proven ones; gives how many there are, at most PIECE and none across a cut or the ring's end. 0: there will be none. */
+static uint64_t next_piece(ggx_stream *s, uint64_t file_end)
 {
+    const ggx_stream_request *q = &s->request;
+    while (s->next_cut < q->cut_count && q->cuts[s->next_cut] <= s->proven) s->next_cut++;
     pthread_mutex_lock(&s->lock);
-    while (!s->stopped && s->end - s->released == s->request.window) pthread_cond_wait(&s->moved, &s->lock);
-    const uint64_t room = s->stopped ? 0 : s->request.window - (s->end - s->released);
+    while (!s->stopped && !s->ended && s->end == s->proven) pthread_cond_wait(&s->moved, &s->lock);
+    uint64_t end = s->stopped ? s->proven : s->end;
     pthread_mutex_unlock(&s->lock);
-    return room;
+    if (end > file_end) end = file_end;
+    if (end > s->proven + PIECE) end = s->proven + PIECE;
+    if (s->next_cut < q->cut_count && end > q->cuts[s->next_cut]) end = q->cuts[s->next_cut];
+    const uint64_t round = s->proven - s->proven % q->window + q->window;
+    return (end < round ? end : round) - s->proven;
 }
 
-static ggx_status take_piece(ggx_stream *s, const char *data, uint64_t size, ggx_error *error)
+static ggx_status prove_piece(ggx_stream *s, const ggx_stream_file *file, uint64_t size, ggx_error *error)
 {
-    const ggx_stream_file *file = &s->request.files[s->file];
-    const uint64_t offset = s->end - file->start;
+    const char *data = s->window + s->proven % s->request.window;
+    const uint64_t offset = s->proven - file->start;
+    const ggx_stream_keeper *keeper = s->request.keeper;
     ggx_status status = compare_ahead(s, file->member, offset, data, size, error);
     if (status != GGX_OK) return status;
-    ggx_hash_update(&s->hash, data, size);
-    ring_copy(s, s->end, (char *)(uintptr_t)data, size, 1);
+    ggx_hash_update(&s->hash[0], data, size);
+    if (s->hashes == 2) ggx_hash_update(&s->hash[1], data, size);
+    if (keeper) status = keeper->write(keeper->context, offset, data, size, error);
+    if (status != GGX_OK) return status;
     pthread_mutex_lock(&s->lock);
-    s->end += size;
+    s->proven += size;
     pthread_cond_broadcast(&s->moved);
     pthread_mutex_unlock(&s->lock);
-    if (s->next_cut >= s->request.cut_count || s->request.cuts[s->next_cut] != s->end) return GGX_OK;
-    s->next_cut++;
-    return s->hash.kind == GGX_HASH_SHA256 ? keep_state(s, s->end, 0, error) : GGX_OK;
+    if (s->next_cut >= s->request.cut_count || s->request.cuts[s->next_cut] != s->proven) return GGX_OK;
+    return keep_state(s, s->proven, 0, error);
 }
 
-static ggx_status take(void *context, const void *data, uint64_t size, ggx_error *error)
+static ggx_status check_digest(ggx_stream *s, ggx_stream_file *file, ggx_error *error)
 {
-    ggx_stream *s = context;
-    const char *from = data;
-    while (size) {
-        uint64_t n = wait_for_room(s);
-        if (!n) return ggx_fail(error, GGX_E_CANCELED, "stopped");
-        if (n > size) n = size;
-        while (s->next_cut < s->request.cut_count && s->request.cuts[s->next_cut] <= s->end) s->next_cut++;
-        if (s->next_cut < s->request.cut_count && s->request.cuts[s->next_cut] - s->end < n)
-            n = s->request.cuts[s->next_cut] - s->end;
-        ggx_status status = take_piece(s, from, n, error);
-        if (status != GGX_OK) return status;
-        from += n;
-        size -= n;
+    const ggx_hub_file *known = &s->remote->hub.files[file->member];
+    uint8_t digest[GGX_HASH_MAX];
+    char text[GGX_HASH_TEXT];
+    file->known = known->known;
+    for (uint32_t i = 0; i < s->hashes; i++) {
+        const uint32_t kind = s->hash[i].kind, size = ggx_hash_end(&s->hash[i], digest);
+        if (kind == GGX_HASH_SHA256 && !i) memcpy(file->sha256, digest, size);
+        if (!known->known || !memcmp(digest, i ? known->also_digest : known->digest, size)) continue;
+        ggx_hash_text(digest, size, text);
+        return ggx_fail_at(error, GGX_E_INTEGRITY, file->member, GGX_NO_OFFSET,
+                           "what arrived is not what was published: its %s is %.16s…; nothing was written",
+                           ggx_hash_name(kind), text);
     }
     return GGX_OK;
 }
 
-static ggx_status check_digest(ggx_stream *s, ggx_error *error)
+/* At its beginning, or where an earlier run left off. */
+static ggx_status begin_file(ggx_stream *s, const ggx_stream_file *file, ggx_error *error)
 {
-    ggx_stream_file *file = &s->request.files[s->file];
     const ggx_hub_file *known = &s->remote->hub.files[file->member];
-    uint8_t digest[GGX_HASH_MAX];
-    char text[GGX_HASH_TEXT];
-    const uint32_t kind = s->hash.kind, size = ggx_hash_end(&s->hash, digest);
-    if (kind == GGX_HASH_SHA256) memcpy(file->sha256, digest, size);
-    file->known = known->known;
-    if (!known->known || !memcmp(digest, known->digest, size)) return GGX_OK;
-    ggx_hash_text(digest, size, text);
-    return ggx_fail_at(error, GGX_E_INTEGRITY, file->member, GGX_NO_OFFSET,
-                       "what arrived is not what was published: its %s is %.16s…; nothing was written",
-                       ggx_hash_name(kind), text);
-}
-
-static ggx_status pump_file(ggx_stream *s, ggx_error *error)
-{
-    const ggx_stream_file *file = &s->request.files[s->file];
-    const ggx_hub_file *known = &s->remote->hub.files[file->member];
-    const uint64_t skip = s->end - file->start;
-    if (!skip || !s->request.state || !ggx_hash_load(&s->hash, s->request.state)) {
-        if (skip) return ggx_fail(error, GGX_E_INTEGRITY, "the stored state of the stream is damaged; begin again");
-        ggx_hash_begin(&s->hash, known->known ? known->hash : GGX_HASH_SHA256, file->size);
+    const uint32_t kinds[2] = {known->known ? known->hash : GGX_HASH_SHA256, known->also_hash};
+    const uint64_t skip = s->proven - file->start;
+    s->hashes = known->also ? 2 : 1;
+    for (uint32_t i = 0; i < s->hashes; i++) {
+        ggx_hash_begin(&s->hash[i], kinds[i], file->size);
+        if (!skip) continue;
+        if (!s->request.state || !ggx_hash_load(&s->hash[i], s->request.state + i * GGX_HASH_STATE_BYTES) ||
+            s->hash[i].kind != kinds[i] || s->hash[i].size != skip)
+            return ggx_fail(error, GGX_E_INTEGRITY, "the stored state of the stream is damaged; begin again");
     }
-    ggx_status status = skip ? keep_state(s, s->end, 0, error) : keep_state(s, s->end, 1, error);
-    if (status == GGX_OK) status = ggx_range_stream(s->client, &known->remote, skip, take, s, error);
-    return status == GGX_OK ? check_digest(s, error) : status;
+    const ggx_stream_keeper *keeper = s->request.keeper;
+    ggx_status status = keep_state(s, s->proven, !skip, error);
+    return status == GGX_OK && keeper ? keeper->begin(keeper->context, file->member, skip, error) : status;
 }
 
-void ggx_stream_pump(ggx_stream *s)
+static ggx_status prove_file(ggx_stream *s, ggx_stream_file *file, ggx_error *error)
+{
+    const uint64_t end = file->start + file->size;
+    const ggx_stream_keeper *keeper = s->request.keeper;
+    ggx_status status = begin_file(s, file, error);
+    while (status == GGX_OK && s->proven < end) {
+        const uint64_t n = next_piece(s, end);
+        if (!n) return ggx_fail(error, GGX_E_CANCELED, "stopped"); /* why is the pump's to say */
+        status = prove_piece(s, file, n, error);
+    }
+    if (status == GGX_OK) status = check_digest(s, file, error);
+    return status == GGX_OK && keeper ? keeper->end(keeper->context, file->member, error) : status;
+}
+
+void ggx_stream_prove(ggx_stream *s)
 {
     ggx_status status = GGX_OK;
     ggx_error error = {0};
-    for (; s->file < s->request.file_count && status == GGX_OK; s->file++) {
-        const ggx_stream_file *file = &s->request.files[s->file];
-        if (s->end < file->start + file->size || (file->size == 0 && s->end == file->start))
-            status = pump_file(s, &error);
+    for (uint32_t i = 0; i < s->request.file_count && status == GGX_OK; i++) {
+        ggx_stream_file *file = &s->request.files[i];
+        if (s->proven < file->start + file->size || (file->size == 0 && s->proven == file->start))
+            status = prove_file(s, file, &error);
     }
-    pthread_mutex_lock(&s->lock);
-    s->ended = 1;
-    s->status = status;
-    s->error = error;
-    pthread_cond_broadcast(&s->moved);
-    pthread_mutex_unlock(&s->lock);
+    end_thread(s, 0, status, &error);
+    if (status != GGX_OK) ggx_stream_stop(s); /* nothing that comes now would be used */
 }
 
 /* --- the other side ----------------------------------------------------------------------------------------------------------------- */
@@ -230,9 +303,9 @@ void ggx_stream_pump(ggx_stream *s)
 ggx_status ggx_stream_wait(ggx_stream *s, uint64_t until, uint64_t *end, ggx_error *error)
 {
     pthread_mutex_lock(&s->lock);
-    while (s->end < until && !s->ended) pthread_cond_wait(&s->moved, &s->lock);
+    while (s->end < until && !s->ended && !s->stopped) pthread_cond_wait(&s->moved, &s->lock);
     *end = s->end;
-    const ggx_status status = s->end < until ? s->status : GGX_OK;
+    ggx_status status = s->end < until ? s->status : GGX_OK;
     if (status != GGX_OK && error) *error = s->error;
     pthread_mutex_unlock(&s->lock);
     return status;
@@ -264,7 +337,7 @@ ggx_status ggx_stream_open(ggx_stream **out, const ggx_stream_request *request, 
     }
     s->remote = files->remote;
     s->request = *request;
-    s->released = s->end = request->from;
+    s->released = s->proven = s->end = request->from;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->moved, NULL);
     const ggx_remote *r = files->remote;

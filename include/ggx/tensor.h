@@ -46,6 +46,11 @@ typedef struct ggx_box {
 /* Flag of a tensor that is no weight: an optimizer slot, a step counter. Converted only when a recipe asks for it. */
 #define GGX_TENSOR_AUXILIARY 1u
 
+/* Flag of a READER tensor whose elements all the same lie in `member` as they are, in C order from `offset` on: `read` is there to check
+ * them. It reads of the source what a box needs, and once all of it was asked for, at most the extent again. So the host knows what
+ * the tensor needs of a source that passes once. A host that does not know the flag only calls `read`. */
+#define GGX_TENSOR_IN_PLACE 2u
+
 /* One tensor, as a reader pushes it into the sink. The host checks every field against the member's size; what does not fit is
  * refused with the tensor's name. */
 typedef struct ggx_tensor {
@@ -57,11 +62,11 @@ typedef struct ggx_tensor {
     uint32_t access;     /* GGX_ACCESS_* */
     uint32_t flags;      /* GGX_TENSOR_* */
     uint32_t
-        member; /* RAW: the member that holds the extent; otherwise the one to name in messages, or GGX_NO_MEMBER */
-    uint64_t offset;              /* RAW: byte offset in the member of the element with index 0 on every axis */
-    uint64_t nbytes;              /* RAW: length of the extent in bytes, counted from `offset` */
-    uint64_t storage_id;          /* tensors with the same id other than 0 share bytes (tied weights) */
-    uint64_t cookie;              /* the reader's own; comes back in `read` */
+        member; /* RAW, IN_PLACE: the member that holds the extent; otherwise the one to name in messages, or GGX_NO_MEMBER */
+    uint64_t offset;     /* RAW, IN_PLACE: byte offset in the member of the element with index 0 on every axis */
+    uint64_t nbytes;     /* RAW, IN_PLACE: length of the extent in bytes, counted from `offset` */
+    uint64_t storage_id; /* tensors with the same id other than 0 share bytes (tied weights) */
+    uint64_t cookie;     /* the reader's own; comes back in `read` */
     uint64_t shape[GGX_MAX_RANK]; /* elements; slowest axis first; 0 from `rank` on. Empty axes (0) are allowed */
     int64_t stride
         [GGX_MAX_RANK]; /* RAW: elements, >= 0; all 0 means C order. Types with block_elems > 1 must be in C order */

@@ -50,7 +50,8 @@ static ggx_status push_tensor(const tf_reader *r, uint64_t number, const ggx_sin
     const tf_tensor *from = &r->tensors[number];
     const tf_dtype *d = from->dtype;
     const tf_piece *piece = from->pieces;
-    int in_file = from->access == GGX_ACCESS_RAW && piece->size;
+    const int checked = from->access == GGX_ACCESS_READER && from->piece_count == 1 && !d->bits && piece->check;
+    int in_file = (from->access == GGX_ACCESS_RAW || checked) && piece->size;
     ggx_tensor t;
     memset(&t, 0, sizeof t);
     t.struct_size = sizeof t;
@@ -59,6 +60,7 @@ static ggx_status push_tensor(const tf_reader *r, uint64_t number, const ggx_sin
     t.type = ggx_type_make(d->type, 1, d->bytes);
     t.access = from->access;
     t.flags = from->auxiliary || tf_name_auxiliary(from->name) ? GGX_TENSOR_AUXILIARY : 0;
+    if (checked && in_file) t.flags |= GGX_TENSOR_IN_PLACE;
     t.member = in_file ? piece->member : r->main;
     t.offset = in_file ? piece->offset : 0;
     t.nbytes = in_file ? piece->size : 0;
