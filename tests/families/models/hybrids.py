@@ -1,0 +1,37 @@
+"""Decoders that remember otherwise in some layers (LFM2, Jamba); Hunyuan."""
+from transformers import HunYuanDenseV1Config, JambaConfig, Lfm2Config
+
+from models.mamba import agreed
+import tiny
+
+SMALL = dict(vocab_size=350, hidden_size=64, intermediate_size=96, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2,
+             max_position_embeddings=128, bos_token_id=1, eos_token_id=2, pad_token_id=0)
+
+
+def made(folder, configuration, values=(), dtype="float32", vocabulary=tiny.byte_level, **more):
+    tiny.model(folder, configuration(**{**SMALL, **more}), dtype=dtype)
+    tiny.edit(folder, **dict(values))
+    vocabulary(folder)
+    tiny.change(folder, agreed)
+
+
+def hunyuan(folder, values=(), stops=None, **more):
+    made(folder, HunYuanDenseV1Config, values, **{"head_dim": 16, **more})
+    if stops:
+        tiny.write(folder, "generation_config.json", {"eos_token_id": stops})
+
+
+MIXED = ["conv", "full_attention", "conv", "full_attention"]
+ALPHA = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 1.0, "alpha": 1000.0, "mscale": 1.0}
+VARIANTS = {
+    "lfm2": lambda folder: made(folder, Lfm2Config, layer_types=MIXED, block_multiple_of=32),
+    "lfm2-plain": lambda folder: made(folder, Lfm2Config, {"rope_parameters": None}, layer_types=MIXED, block_auto_adjust_ff_dim=False, tie_word_embeddings=False, dtype="bfloat16"),
+    "lfm2-scaled": lambda folder: made(folder, Lfm2Config, layer_types=MIXED, block_multiple_of=32, block_ffn_dim_multiplier=1.3),
+    "jamba": lambda folder: made(folder, JambaConfig, num_experts=4, num_experts_per_tok=2, attn_layer_period=2, attn_layer_offset=1, expert_layer_period=2, expert_layer_offset=0,
+                                 mamba_dt_rank=8, vocabulary=tiny.sentencepiece),
+    "jamba-biased": lambda folder: made(folder, JambaConfig, num_experts=11, num_experts_per_tok=2, attn_layer_period=4, attn_layer_offset=2, mamba_proj_bias=True, mamba_conv_bias=False,
+                                        dtype="bfloat16", tie_word_embeddings=True, vocabulary=tiny.sentencepiece),
+    "hunyuan": lambda folder: hunyuan(folder, dtype="bfloat16"),
+    "hunyuan-dynamic": lambda folder: hunyuan(folder, {"eod_token_id": 7}, stops=[5, 6], rope_parameters=ALPHA, max_position_embeddings=32768, tie_word_embeddings=True, attention_bias=True),
+    "hunyuan-one": lambda folder: hunyuan(folder, {"num_experts": 1, "rms_norm_eps": None}, stops=5),
+}
