@@ -97,6 +97,20 @@ static ggx_status add(ggx_apply *apply, header *h, const ggx_field *field, const
     return GGX_OK;
 }
 
+/* A string as an array of its bytes. */
+static ggx_status add_bytes(ggx_apply *apply, header *h, const ggx_field *field, ggx_str key, ggx_str text)
+{
+    ggx_str kept = ggx_arena_str(apply->arena, key), data = ggx_arena_str(apply->arena, text);
+    if (!kept.data || !data.data) return ggx_fail(apply->error, GGX_E_NOMEM, "no memory for the header");
+    ggx_kv kv = {.struct_size = sizeof kv,
+                 .type = GGX_KV_ARRAY,
+                 .elem_type = GGX_KV_U8,
+                 .key = kept,
+                 .count = data.size,
+                 .data = data.data};
+    return add(apply, h, field, &kv);
+}
+
 static ggx_status add_value(ggx_apply *apply, header *h, const ggx_field *field, ggx_str key)
 {
     ggx_value value;
@@ -108,6 +122,7 @@ static ggx_status add_value(ggx_apply *apply, header *h, const ggx_field *field,
                              "'%.*s' has no value (null); mark it \"optional\" if it may be left out",
                              GGX_STR_ARGS(key));
     }
+    if (value.kind == GGX_VALUE_STR && field->type == GGX_KV_U8) return add_bytes(apply, h, field, key, value.text);
     int list = value.kind == GGX_VALUE_LIST;
     uint64_t count = list ? value.count : 1;
     uint8_t *data = ggx_arena_array(apply->arena, count, types[field->type].bytes);

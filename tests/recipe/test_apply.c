@@ -288,6 +288,7 @@ static void header_fields_have_types_order_and_conditions(void **state)
         "\"= 'x{1}'\"},"
         "\"no\": {\"u32\": 1, \"when\": false}, \"none\": {\"u32\": null, \"optional\": true},"
         "\"list\": {\"i32\": \"= 0..3\"}, \"names\": {\"str\": [\"p\", \"q\"]}, \"empty\": {\"u32\": []},"
+        "\"bytes\": {\"u8\": \"= base64('/wA=')\"},"
         "\"k{i}\": {\"u16\": \"= i * 2\", \"for\": {\"i\": \"= 1..3\"}}, \"copied.{rest}\": {\"copy\": "
         "\"n.{rest...}\"}}}}}";
     static const struct {
@@ -305,6 +306,7 @@ static void header_fields_have_types_order_and_conditions(void **state)
         {"list", GGX_KV_ARRAY, GGX_KV_I32, 3, "\0\0\0\0\1\0\0\0\2\0\0\0", 12},
         {"names", GGX_KV_ARRAY, GGX_KV_STRING, 2, "p", 0},
         {"empty", GGX_KV_ARRAY, GGX_KV_U32, 0, "", 0},
+        {"bytes", GGX_KV_ARRAY, GGX_KV_U8, 2, "\xff\0", 2},
         {"k1", GGX_KV_U16, GGX_KV_U16, 1, "\2\0", 2},
         {"k2", GGX_KV_U16, GGX_KV_U16, 1, "\4\0", 2},
         {"copied.x", GGX_KV_U32, GGX_KV_U32, 1, "\x0c\0\0\0", 4},

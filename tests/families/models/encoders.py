@@ -1,7 +1,7 @@
 """Relatives of BERT: RoBERTa, DistilBERT, ModernBERT, Nomic's and Jina's embeddings."""
 import os
 
-from transformers import BertConfig, DistilBertConfig, ModernBertConfig, RobertaConfig
+from transformers import BertConfig, DistilBertConfig, ModernBertConfig, RobertaConfig, XLMRobertaConfig
 
 import tiny
 
@@ -96,6 +96,38 @@ def jina(folder, code=False):
     pool(folder, {"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True})
 
 
+def unigram(folder, json=False, mask=True):
+    """sentencepiece.bpe.model, or the same as tokenizer.json."""
+    import sentencepiece
+    tiny.sentencepiece(folder, 330, "unigram", normalization_rule_name="nmt_nfkc", bos_id=1, eos_id=2, unk_id=0)
+    path = os.path.join(folder, "tokenizer.model")
+    made = {"tokenizer_class": "XLMRobertaTokenizer", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>", "cls_token": "<s>", "sep_token": "</s>", "mask_token": "<mask>"}
+    tiny.write(folder, "tokenizer_config.json", made)
+    if not json:
+        os.rename(path, os.path.join(folder, "sentencepiece.bpe.model"))
+        return
+    import tokenizers
+    from sentencepiece import sentencepiece_model_pb2
+    model = sentencepiece_model_pb2.ModelProto()
+    with open(path, "rb") as file:
+        model.ParseFromString(file.read())
+    os.remove(path)
+    vocab = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)] + [(p.piece, p.score) for p in model.pieces[3:]] + [("<mask>", 0.0)]
+    words = tokenizers.Tokenizer(tokenizers.models.Unigram(vocab, unk_id=3))
+    words.normalizer = tokenizers.normalizers.Precompiled(model.normalizer_spec.precompiled_charsmap)
+    words.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
+    words.decoder = tokenizers.decoders.Metaspace()
+    words.post_processor = tokenizers.processors.TemplateProcessing(single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    words.add_special_tokens(["<s>", "<pad>", "</s>", "<unk>", tokenizers.AddedToken("<mask>", lstrip=True)])
+    words.save(os.path.join(folder, "tokenizer.json"))
+
+
+def xlm(folder, of="XLMRobertaModel", json=False, values=(), dtype="float32", **more):
+    tiny.model(folder, XLMRobertaConfig(vocab_size=345, type_vocab_size=1, pad_token_id=1, bos_token_id=0, eos_token_id=2, **SMALL, **more), of=of, dtype=dtype)
+    tiny.edit(folder, **dict(values))
+    unigram(folder, json)
+
+
 CLASSES = "RobertaForSequenceClassification"
 VARIANTS = {
     "roberta": roberta,
@@ -104,6 +136,9 @@ VARIANTS = {
     "roberta-classes": lambda folder: roberta(folder, of=CLASSES, **LABELS),
     "roberta-rank": lambda folder: roberta(folder, of=CLASSES, num_labels=1),
     "roberta-two": lambda folder: roberta(folder, of=CLASSES, values={"type_vocab_size": None, "max_position_embeddings": 66}),
+    "xlm-roberta": xlm,
+    "xlm-roberta-json": lambda folder: xlm(folder, json=True, dtype="bfloat16"),
+    "xlm-roberta-rank": lambda folder: xlm(folder, of="XLM" + CLASSES, num_labels=1, values={"type_vocab_size": None}),
     "bert-spare": lambda folder: bert(folder, how={"pooling_mode_cls_token": True}, spare=7),
     "bert-classes": lambda folder: bert(folder, of="BertForSequenceClassification", **LABELS),
     "bert-two": lambda folder: bert(folder, of="BertForSequenceClassification"),
