@@ -2,6 +2,7 @@
 import contextlib
 import importlib
 import io
+import json
 import logging
 import os
 import shutil
@@ -42,12 +43,25 @@ def reference(conversion, folder, out, kind, **more):
         arch = conversion.get_model_architecture(hparams, conversion.ModelType.TEXT)
         made = conversion.get_model_class(arch)
         conversion.TextModel.get_vocab_base_pre = lambda self, tokenizer: PRE
+        if hasattr(made, "lerp_weights"):  # of the class: the next model would find them
+            made.lerp_weights = {}
         made(Path(folder), getattr(gguf.LlamaFileType, kinds[kind]), Path(out), **more).write()
 
 
+def has_pre(folder):
+    """Has the folder a vocabulary of merges or pieces? SentencePiece's and RWKV's need no pre-tokenizer."""
+    has = set(os.listdir(folder))
+    if {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "rwkv_vocab_v20230424.txt"} & has:
+        return False
+    if "tokenizer.json" not in has:
+        return True
+    with open(os.path.join(folder, "tokenizer.json"), encoding="utf-8") as file:
+        return json.load(file)["model"].get("type") != "Unigram"
+
+
 def ggx(folder, out, kind, *more):
-    """A vocabulary of merges or pieces is told PRE; SentencePiece's needs nothing."""
-    told = [] if {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model"} & set(os.listdir(folder)) else ["--pre", PRE]
+    """Tells PRE where a pre-tokenizer is asked for."""
+    told = ["--pre", PRE] if has_pre(folder) else []
     return subprocess.run([GGX, folder, "-o", out, "--quiet", *more, *told,
                            *([] if kind == "auto" else ["--type", kind])], capture_output=True, text=True)
 
