@@ -290,8 +290,9 @@ static ggx_status try_recommended(ggx_flow *flow, const ggx_conversion *wanted, 
     const char *writer;
     ggx_status status = ggx_recipe_choose(&flow->arena, directory, wanted->recommended, NULL, &recipe, error);
     if (status != GGX_OK) return status;
+    if (!ggx_recipe_writer(recipe, 0)) *out = recipe; /* it is for all */
     for (uint32_t i = 0; (writer = ggx_recipe_writer(recipe, i)); i++)
-        if (!strcmp(writer, flow->writer)) *out = recipe;
+        if (!strcmp(writer, flow->writer) || !strcmp(writer, "*")) *out = recipe;
     return GGX_OK;
 }
 

@@ -33,6 +33,7 @@ typedef struct ggx_conversion {
     uint32_t part, parts;
     int32_t replace;                       /* 1: the output takes the place of the input */
     int32_t stream;                        /* --stream: convert while a remote model arrives */
+    int32_t keep;                          /* --keep: with `stream`, leave a copy of the model in the cache */
     uint32_t timeout;                      /* seconds after which a server counts as silent; 0: the usual */
     const char *sha256;                    /* of a single remote file, or NULL */
     const struct ggx_catalog_entry *entry; /* of the catalogue, that `input` is the name of; or NULL */
@@ -90,8 +91,8 @@ ggx_status ggx_flow_execute(ggx_flow *flows, const ggx_conversion *wanted, uint3
  * connection or Ctrl-C what was done stays, and the next run goes on there. */
 ggx_status ggx_flow_stream(ggx_flow *flow, const ggx_conversion *wanted, ggx_error *error);
 
-/* One line on whether the plan can stream, or why not. */
-void ggx_flow_stream_report(const ggx_flow *flow, const ggx_conversion *wanted, ggx_text *out);
+/* Whether the plan can stream, or why not: a line, or a value of JSON. Of a model on this machine, whether it could from a server. */
+void ggx_flow_stream_report(const ggx_flow *flow, const ggx_conversion *wanted, int json, ggx_text *out);
 
 /* All of it. The flow stays open for questions; close it in any case. */
 ggx_status ggx_convert(ggx_flow *flow, ggx_registry *registry, const ggx_conversion *wanted, const ggx_run *run,

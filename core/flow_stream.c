@@ -3,6 +3,7 @@
 #include "commit/stream_state.h"
 #include "execute/stream.h"
 #include "flow.h"
+#include "source/keep.h"
 #include <ggx_sdk/error.h>
 #include <stdlib.h>
 
@@ -11,12 +12,14 @@ typedef struct streamed {
     const ggx_conversion *wanted;
     ggx_stream_state_record record; /* as of the last round */
     uint64_t written;               /* position of the record on disk */
+    ggx_keep keep;                  /* with --keep */
 } streamed;
 
 static ggx_status write_record(streamed *s, ggx_error *error)
 {
     if (!s->record.position || s->record.position == s->written) return GGX_OK;
-    ggx_status status = ggx_stream_state_write(s->wanted->output, &s->record, error);
+    ggx_status status = s->wanted->keep ? ggx_keep_sync(&s->keep, error) : GGX_OK;
+    if (status == GGX_OK) status = ggx_stream_state_write(s->wanted->output, &s->record, error);
     if (status == GGX_OK) s->written = s->record.position;
     return status;
 }
@@ -40,6 +43,8 @@ static ggx_status take_up(streamed *s, const ggx_streaming *streaming, ggx_error
     int good = ggx_stream_state_read(s->wanted->output, &found) && found.position <= streaming->total &&
                !memcmp(found.digest, s->record.digest, sizeof found.digest) &&
                !memcmp(found.ahead, s->record.ahead, sizeof found.ahead);
+    if (good && s->wanted->keep)
+        good = ggx_keep_reaches(&s->keep, streaming->files, streaming->file_count, found.position);
     for (uint64_t i = 0; i < plan->tile_count && good; i++) {
         const ggx_need *need = &streaming->needs[i];
         if (need->high > found.position && need->low < found.position) good = 0;
@@ -69,9 +74,10 @@ static ggx_status run(streamed *s, ggx_streaming *streaming, ggx_error *error)
     const ggx_tile_sink sink = ggx_output_sink(&flow->output);
     uint8_t state[GGX_STREAM_STATE_BYTES];
     memcpy(state, s->record.state, sizeof state);
+    const ggx_stream_keeper keeper = ggx_keep_keeper(&s->keep);
     if (status == GGX_OK)
-        status = ggx_streaming_run(streaming, &sink, s->wanted->memory / 2, s->record.position, state, NULL, mark, s,
-                                   flow->run, error);
+        status = ggx_streaming_run(streaming, &sink, s->wanted->memory / 2, s->record.position, state,
+                                   s->wanted->keep ? &keeper : NULL, mark, s, flow->run, error);
     if (status == GGX_OK) {
         status = ggx_output_commit(&flow->output, error);
         ggx_stream_state_remove(s->wanted->output);
@@ -112,22 +118,33 @@ ggx_status ggx_flow_stream(ggx_flow *flow, const ggx_conversion *wanted, ggx_err
     if (status == GGX_OK) status = check_window(&streaming, wanted, error);
     memcpy(s.record.digest, flow->plan.digest, sizeof s.record.digest);
     if (status == GGX_OK) ggx_source_ahead_digest(flow->model->source, s.record.ahead);
+    const int keeps = status == GGX_OK && wanted->keep;
+    if (keeps)
+        status = ggx_keep_open(&s.keep, flow->model->source, streaming.files, streaming.file_count, flow->run, error);
     if (status == GGX_OK) status = run(&s, &streaming, error);
+    if (keeps) ggx_keep_close(&s.keep, status != GGX_E_INTEGRITY);
     ggx_streaming_close(&streaming);
     return status;
 }
 
-void ggx_flow_stream_report(const ggx_flow *flow, const ggx_conversion *wanted, ggx_text *out)
+void ggx_flow_stream_report(const ggx_flow *flow, const ggx_conversion *wanted, int json, ggx_text *out)
 {
     ggx_streaming streaming;
     ggx_error error;
     ggx_status status = ggx_streaming_open(&streaming, &flow->plan, &error);
     if (status == GGX_OK) status = check_window(&streaming, wanted, &error);
-    if (status == GGX_OK)
-        ggx_text_format(out, "stream: yes, %llu bytes in %u files, at most %llu at once\n",
+    if (status == GGX_OK) {
+        ggx_text_format(out,
+                        json ? "{\"possible\": true, \"bytes\": %llu, \"files\": %u, \"at_once\": %llu}"
+                             : "stream: yes, %llu bytes in %u files, at most %llu at once\n",
                         (unsigned long long)streaming.total, streaming.file_count,
                         (unsigned long long)streaming.window);
-    else
+    } else if (json) {
+        ggx_text_format(out, "{\"possible\": false, \"why\": ");
+        ggx_text_json(out, ggx_str_of(error.text));
+        ggx_text_format(out, "}");
+    } else {
         ggx_text_format(out, "stream: no: %s\n", error.text);
+    }
     ggx_streaming_close(&streaming);
 }

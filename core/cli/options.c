@@ -109,6 +109,8 @@ static const option options[] = {
     {"key", 'K', GGX_VERB_VERIFY, "FILE|KEY", "the signer's public key", read_text, FIELD(key)},
     {"stream", 0, MAKES_PLAN, NULL, "convert a remote model while it arrives; it never touches the disk", read_flag,
      FIELD(stream)},
+    {"keep", 0, GGX_VERB_CONVERT, NULL, "with --stream: leave a copy of the model in the cache", read_flag,
+     FIELD(keep)},
     {"timeout", 0, TAKES_NAME, "SECONDS", "give up on a server that is silent for so long; 30 if not given",
      read_timeout, 0},
     {"connections", 0, TAKES_NAME, "N", "that a download has at a time; 4 if not given", read_connections,

@@ -39,6 +39,7 @@ static ggx_conversion conversion_of(const ggx_arguments *a)
                             .threads = a->threads ? a->threads : ggx_pool_cpus(),
                             .shards = {a->split_bytes, a->split_tensors, a->keep_split},
                             .stream = a->stream,
+                            .keep = a->keep,
                             .timeout = a->timeout,
                             .sha256 = a->sha256,
                             .entry = a->entry,
@@ -207,6 +208,8 @@ static ggx_status check_remote(const outputs *o, const ggx_arguments *a, ggx_err
     const int remote = a->entry || ggx_source_is_remote_name(a->operands[0]);
     if (a->stream && !remote)
         return ggx_fail(error, GGX_E_USAGE, "--stream is for models on a server; %.100s is none", a->operands[0]);
+    if (a->keep && !a->stream)
+        return ggx_fail(error, GGX_E_USAGE, "--keep goes with --stream; without it, the model is in the cache anyway");
     if (a->sha256 && !a->stream)
         return ggx_fail(error, GGX_E_USAGE, "--sha256 is for models on a server; else see ggx verify");
     if (a->stream && (a->parts > 1 || o->count > 1 || a->manifest))
@@ -214,6 +217,16 @@ static ggx_status check_remote(const outputs *o, const ggx_arguments *a, ggx_err
                         "--stream reads the model once, for one output: no --part, --manifest or "
                         "list of types goes with it");
     return GGX_OK;
+}
+
+/* What arrives now takes its time: what will come of it is said before. */
+static ggx_status print_stream_plan(const ggx_arguments *a, const outputs *o, ggx_error *error)
+{
+    ggx_text out = {0};
+    if (a->quiet || a->json) return GGX_OK;
+    ggx_plan_table(&o->flows->plan, ggx_output_disk_free(a->output), &out);
+    ggx_flow_stream_report(o->flows, o->wanted, 0, &out);
+    return ggx_report_result(&out) ? ggx_fail(error, GGX_E_IO, "the plan could not be printed") : GGX_OK;
 }
 
 static ggx_status convert_outputs(ggx_cli *cli, outputs *o, ggx_registry *registry, ggx_error *error)
@@ -227,7 +240,10 @@ static ggx_status convert_outputs(ggx_cli *cli, outputs *o, ggx_registry *regist
     if (status != GGX_OK) return status;
     for (uint32_t k = 0; k < o->count; k++) warn_of_notes(&o->flows[k]);
     ggx_progress_label(&cli->progress, a->output);
-    if (a->stream) return ggx_flow_stream(o->flows, o->wanted, error);
+    if (a->stream) {
+        status = print_stream_plan(a, o, error);
+        return status == GGX_OK ? ggx_flow_stream(o->flows, o->wanted, error) : status;
+    }
     return a->manifest ? execute_recorded(o, a, error) : ggx_flow_execute(o->flows, o->wanted, o->count, error);
 }
 
@@ -254,12 +270,16 @@ static void print_plans(const ggx_arguments *a, const outputs *o, ggx_text *out)
     for (uint32_t k = 0; k < o->count; k++) {
         if (a->json && o->count > 1) ggx_text_format(out, k ? ",\n" : "[");
         if (!a->json && o->count > 1) ggx_text_format(out, "%s--type %s\n\n", k ? "\n" : "", o->wanted[k].type);
-        if (a->json)
-            ggx_plan_json(&o->flows[k].plan, room, out);
-        else
+        if (a->json) {
+            ggx_text stream = {0};
+            ggx_flow_stream_report(&o->flows[k], &o->wanted[k], 1, &stream);
+            ggx_plan_json(&o->flows[k].plan, room, (ggx_str){stream.data, stream.failed ? 0 : stream.size}, out);
+            ggx_text_free(&stream);
+        } else {
             ggx_plan_table(&o->flows[k].plan, room, out);
-        if (!a->json && ggx_source_is_remote(o->flows[k].model->source))
-            ggx_flow_stream_report(&o->flows[k], &o->wanted[k], out);
+            if (ggx_source_is_remote(o->flows[k].model->source))
+                ggx_flow_stream_report(&o->flows[k], &o->wanted[k], 0, out);
+        }
     }
     if (a->json && o->count > 1) ggx_text_format(out, "]\n");
 }

@@ -1,12 +1,14 @@
 /* ggx fit: what a model would take in every type and mixture, from its headers alone, and which of them fit the machine. Each row is a
  * plan like that of ggx plan, so its sizes are those that a conversion writes. */
 #include "base/pool.h"
+#include "cli/fit_variants.h"
 #include "cli/mixtures.h"
 #include "cli/report.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "flow.h"
 #include "plan/needs.h"
+#include "source/remote.h"
 #include <ggx_sdk/error.h>
 #include <stdlib.h>
 
@@ -17,18 +19,28 @@ typedef struct row {
     const char *type;              /* NULL: as the recipe leaves it */
     const char *why;               /* why it cannot be made, or NULL */
     uint64_t bytes, memory, exact; /* of the file; to run; tensors that are copied as they are */
+    uint64_t disk;                 /* while converting: the file, and the model where it has to be fetched first */
     ggx_needs needs;
-    int32_t fits;
+    int32_t fits; /* FITS_* */
 } row;
+
+#define FITS_NOT 0
+#define FITS_STREAMED 1 /* only when the model is not fetched first */
+#define FITS 2
 
 typedef struct fitting {
     ggx_cli *cli;
-    ggx_registry registry;
+    ggx_registry *registry;
     ggx_flow flow;
     ggx_conversion wanted;
     row *rows;
     uint32_t count;
+    ggx_variant *variants;
+    row *variant_rows; /* of each, as it is */
+    uint32_t variant_count;
+    const char *made_of; /* the variant that the types are made of, when the folder as a whole is no model; or NULL */
     uint64_t context, disk, source_bytes;
+    uint64_t download; /* bytes to be fetched; 0 of a model on this machine */
     ggx_error error;
 } fitting;
 
@@ -71,7 +83,8 @@ static ggx_status plan_row(fitting *f, const char *type, const char *writer, row
         out->bytes = flow->plan.total_size;
         out->exact = count_exact(&flow->plan);
         ggx_plan_needs(&flow->plan, f->context, &out->needs);
-        out->memory = out->needs.weights + out->needs.cache;
+        out->memory = out->needs.weights + out->needs.cache + out->needs.compute;
+        out->disk = out->bytes + f->download;
     }
     ggx_flow_close(flow);
     free(flow);
@@ -87,7 +100,7 @@ static ggx_status choose_writer(fitting *f)
     row tried = {0};
     uint32_t at = 0;
     if (f->wanted.writer || f->wanted.output) return GGX_OK;
-    while (!f->wanted.writer && ggx_registry_next(&f->registry, GGX_WRITER_ID, &at, &entry, &offer)) {
+    while (!f->wanted.writer && ggx_registry_next(f->registry, GGX_WRITER_ID, &at, &entry, &offer)) {
         ggx_status status = plan_row(f, NULL, offer->name, &tried);
         if (status != GGX_OK) return status;
         if (!tried.why && !first) first = offer->name;
@@ -118,14 +131,14 @@ static ggx_status make_rows(fitting *f)
     const ggx_offer *offer;
     ggx_mixture_list mixtures = {0};
     uint32_t at = 0, types = 2;
-    ggx_status status = ggx_cli_mixtures(&f->registry.arena, &mixtures, &f->error);
+    ggx_status status = ggx_cli_mixtures(&f->registry->arena, &mixtures, &f->error);
     if (status != GGX_OK) return status;
-    while (ggx_registry_next(&f->registry, GGX_QUANT_ID, &at, &entry, &offer)) types++;
-    f->rows = ggx_arena_array(&f->registry.arena, types + mixtures.count, sizeof *f->rows);
+    while (ggx_registry_next(f->registry, GGX_QUANT_ID, &at, &entry, &offer)) types++;
+    f->rows = ggx_arena_array(&f->registry->arena, types + mixtures.count, sizeof *f->rows);
     if (!f->rows) return ggx_fail(&f->error, GGX_E_NOMEM, "out of memory");
     status = add_row(f, NULL);
     if (status == GGX_OK) status = add_row(f, "f32");
-    for (at = 0; status == GGX_OK && ggx_registry_next(&f->registry, GGX_QUANT_ID, &at, &entry, &offer);)
+    for (at = 0; status == GGX_OK && ggx_registry_next(f->registry, GGX_QUANT_ID, &at, &entry, &offer);)
         status = add_row(f, offer->name);
     for (uint32_t i = 0; i < mixtures.count && status == GGX_OK; i++) status = add_row(f, mixtures.names[i]);
     return status;
@@ -155,7 +168,14 @@ static void judge(fitting *f)
     const ggx_arguments *a = &f->cli->arguments;
     for (uint32_t i = 0; i < f->count; i++) {
         row *r = &f->rows[i];
-        r->fits = !r->why && in_memory(a, r) && r->bytes <= f->disk;
+        r->fits = r->why || !in_memory(a, r) || r->bytes > f->disk ? FITS_NOT
+                  : r->disk <= f->disk                             ? FITS
+                                                                   : FITS_STREAMED;
+    }
+    for (uint32_t i = 0; i < f->variant_count; i++) {
+        row *r = &f->variant_rows[i];
+        r->disk = r->bytes = f->variants[i].download;
+        r->fits = r->why || !r->memory || !in_memory(a, r) || r->disk > f->disk ? FITS_NOT : FITS;
     }
     qsort(f->rows, f->count, sizeof *f->rows, by_size);
 }
@@ -167,8 +187,19 @@ static const row *pick(const fitting *f)
     for (uint32_t i = 0; i < f->count; i++)
         if (!f->rows[i].type && !f->rows[i].why) plain = f->rows[i].bytes;
     for (uint32_t i = 0; i < f->count; i++)
-        if (f->rows[i].fits && f->rows[i].type && f->rows[i].bytes <= plain) return &f->rows[i];
+        if (f->rows[i].fits == FITS && f->rows[i].type && f->rows[i].bytes <= plain) return &f->rows[i];
     return NULL;
+}
+
+/* Of variants that are models by themselves, the largest that fits. */
+static uint32_t pick_variant(const fitting *f)
+{
+    uint32_t best = f->variant_count;
+    for (uint32_t i = 0; i < f->variant_count; i++)
+        if (f->variants[i].each && f->variant_rows[i].fits &&
+            (best == f->variant_count || f->variant_rows[i].needs.weights > f->variant_rows[best].needs.weights))
+            best = i;
+    return best;
 }
 
 /* How many layers the graphics card holds, as if all were equal. */
@@ -192,26 +223,24 @@ static const char *size_text(ggx_arena *arena, uint64_t bytes)
     return ggx_arena_format(arena, unit ? "%.2f %s" : "%.0f %s", value, units[unit]).data;
 }
 
-static void print_table(const fitting *f, const row *best, ggx_text *out)
+/* What the folder holds as it is. */
+static void print_variants(const fitting *f, ggx_text *out)
 {
     const ggx_arguments *a = &f->cli->arguments;
-    ggx_arena *arena = (ggx_arena *)&f->registry.arena;
-    static const char *const head[] = {"", "TYPE", "FILE", "BYTES", "CACHE", "MEMORY", "FITS", "LAYERS ON CARD"};
-    ggx_table table = {.arena = arena, .columns = a->vram ? 8u : 7u, .numbers = 0x3c};
+    ggx_arena *arena = &f->registry->arena;
+    static const char *const head[] = {"", "VARIANT", "FORM", "BYTES", "CACHE", "MEMORY", "FITS", "LAYERS ON CARD"};
+    ggx_table table = {.arena = arena, .columns = a->vram ? 8u : 7u, .numbers = 0x38};
     const char **cells = ggx_table_add(&table);
-    uint32_t refused = 0;
+    const uint32_t best = pick_variant(f);
     if (cells) memcpy(cells, head, table.columns * sizeof *cells);
-    for (uint32_t i = 0; i < f->count && cells; i++) {
-        const row *r = &f->rows[i];
-        refused += r->why != NULL;
-        if (r->why && !a->verbose) continue;
-        if (!(cells = ggx_table_add(&table))) break;
-        cells[0] = r == best ? "*" : "";
-        cells[1] = r->type ? r->type : "(as it is)";
-        cells[6] = r->why ? r->why : r->fits ? "yes" : "no";
-        if (r->why) continue;
-        cells[2] = size_text(arena, r->bytes);
-        cells[3] = ggx_arena_format(arena, "%llu", (unsigned long long)r->bytes).data;
+    for (uint32_t i = 0; i < f->variant_count && cells && (cells = ggx_table_add(&table)); i++) {
+        const row *r = &f->variant_rows[i];
+        cells[0] = i == best && f->made_of ? "*" : "";
+        cells[1] = f->variants[i].name;
+        cells[2] = f->variants[i].form;
+        cells[3] = ggx_arena_format(arena, "%llu", (unsigned long long)f->variants[i].download).data;
+        cells[6] = r->why ? r->why : !r->memory ? "" : r->fits ? "yes" : "no";
+        if (r->why || !r->memory) continue;
         cells[4] = r->needs.known ? size_text(arena, r->needs.cache) : "unknown";
         cells[5] = size_text(arena, r->memory);
         if (a->vram && r->needs.layers)
@@ -220,39 +249,104 @@ static void print_table(const fitting *f, const row *best, ggx_text *out)
                            .data;
     }
     ggx_table_print(&table, 0, out);
-    ggx_text_format(out, "\nmemory: weights and the cache of %llu positions; the program's own buffers come on top\n",
+    ggx_text_format(out, "\n");
+    if (f->made_of) ggx_text_format(out, "made of %s:\n", f->made_of);
+}
+
+static void print_table(const fitting *f, const row *best, ggx_text *out)
+{
+    const ggx_arguments *a = &f->cli->arguments;
+    ggx_arena *arena = &f->registry->arena;
+    static const char *const head[] = {"",      "TYPE",   "FILE", "BYTES",         "DISK",
+                                       "CACHE", "MEMORY", "FITS", "LAYERS ON CARD"};
+    ggx_table table = {.arena = arena, .columns = a->vram ? 9u : 8u, .numbers = 0x7c};
+    const char **cells = ggx_table_add(&table);
+    uint32_t refused = 0;
+    if (f->variant_count > 1) print_variants(f, out);
+    if (cells) memcpy(cells, head, table.columns * sizeof *cells);
+    for (uint32_t i = 0; i < f->count && cells; i++) {
+        const row *r = &f->rows[i];
+        refused += r->why != NULL;
+        if (r->why && !a->verbose) continue;
+        if (!(cells = ggx_table_add(&table))) break;
+        cells[0] = r == best ? "*" : "";
+        cells[1] = r->type ? r->type : "(as it is)";
+        cells[7] = r->why ? r->why : r->fits == FITS ? "yes" : r->fits ? "with --stream" : "no";
+        if (r->why) continue;
+        cells[2] = size_text(arena, r->bytes);
+        cells[3] = ggx_arena_format(arena, "%llu", (unsigned long long)r->bytes).data;
+        cells[4] = size_text(arena, r->disk);
+        cells[5] = r->needs.known ? size_text(arena, r->needs.cache) : "unknown";
+        cells[6] = size_text(arena, r->memory);
+        if (a->vram && r->needs.layers)
+            cells[8] = ggx_arena_format(arena, "%llu of %llu", (unsigned long long)layers_on_card(r, a->vram),
+                                        (unsigned long long)r->needs.layers)
+                           .data;
+    }
+    ggx_table_print(&table, 0, out);
+    ggx_text_format(out,
+                    "\nmemory: weights, the cache of %llu positions, and what a program computes with (an estimate)\n",
                     (unsigned long long)(f->count ? f->rows[0].needs.context : f->context));
-    ggx_text_format(out, "disk while converting: the file itself, beside the %llu bytes of the source\n",
-                    (unsigned long long)f->source_bytes);
+    if (f->download)
+        ggx_text_format(out, "disk: the file, and the %llu bytes that are fetched; with --stream the file alone\n",
+                        (unsigned long long)f->download);
+    else
+        ggx_text_format(out, "disk while converting: the file itself, beside the %llu bytes of the source\n",
+                        (unsigned long long)f->source_bytes);
     if (refused && !a->verbose)
         ggx_text_format(out, "%u more cannot be made of this model as it is; --verbose says why\n", refused);
 }
 
-static void print_json(const fitting *f, const row *best, ggx_text *out)
+static void print_numbers(const fitting *f, const row *r, ggx_text *out)
 {
     const ggx_arguments *a = &f->cli->arguments;
-    ggx_text_format(out, "{\"source_bytes\": %llu, \"pick\": ", (unsigned long long)f->source_bytes);
-    ggx_text_format(out, best ? "\"%s\", \"types\": [" : "null, \"types\": [", best ? best->type : "");
+    if (r->why) {
+        ggx_text_format(out, ", \"fits\": false, \"why\": ");
+        ggx_text_json(out, ggx_str_of(r->why));
+        ggx_text_format(out, "}");
+        return;
+    }
+    ggx_text_format(out, ", \"bytes\": %llu, \"weights\": %llu, \"cache\": ", (unsigned long long)r->bytes,
+                    (unsigned long long)r->needs.weights);
+    ggx_text_format(out, r->needs.known ? "%llu" : "null", (unsigned long long)r->needs.cache);
+    ggx_text_format(out, ", \"compute\": %llu, \"context\": %llu, \"memory\": %llu, \"disk\": %llu, ",
+                    (unsigned long long)r->needs.compute, (unsigned long long)r->needs.context,
+                    (unsigned long long)r->memory, (unsigned long long)r->disk);
+    if (a->vram)
+        ggx_text_format(out, "\"layers\": %llu, \"layers_on_card\": %llu, ", (unsigned long long)r->needs.layers,
+                        (unsigned long long)layers_on_card(r, a->vram));
+    ggx_text_format(out, r->fits == FITS_STREAMED ? "\"fits\": \"streamed\"}" : "\"fits\": %s}",
+                    r->fits == FITS ? "true" : "false");
+}
+
+static void print_json(const fitting *f, const row *best, ggx_text *out)
+{
+    const uint32_t variant = f->made_of ? pick_variant(f) : f->variant_count;
+    ggx_text_format(out, "{\"source_bytes\": %llu, \"download\": %llu, \"pick\": ", (unsigned long long)f->source_bytes,
+                    (unsigned long long)f->download);
+    ggx_text_format(out, best ? "\"%s\"" : "null", best ? best->type : "");
+    ggx_text_format(out, ", \"made_of\": ");
+    f->made_of ? ggx_text_json(out, ggx_str_of(f->made_of)) : ggx_text_format(out, "null");
+    ggx_text_format(out, ", \"pick_variant\": ");
+    variant < f->variant_count ? ggx_text_json(out, ggx_str_of(f->variants[variant].name))
+                               : ggx_text_format(out, "null");
+    ggx_text_format(out, ", \"variants\": [");
+    for (uint32_t i = 0; i < f->variant_count; i++) {
+        ggx_text_format(out, "%s\n  {\"name\": ", i ? "," : "");
+        ggx_text_json(out, ggx_str_of(f->variants[i].name));
+        ggx_text_format(out, ", \"form\": \"%s\", \"download\": %llu", f->variants[i].form,
+                        (unsigned long long)f->variants[i].download);
+        if (f->variants[i].each)
+            print_numbers(f, &f->variant_rows[i], out);
+        else
+            ggx_text_format(out, "}");
+    }
+    ggx_text_format(out, "], \"types\": [");
     for (uint32_t i = 0; i < f->count; i++) {
         const row *r = &f->rows[i];
         ggx_text_format(out, "%s\n  {\"type\": ", i ? "," : "");
         ggx_text_format(out, r->type ? "\"%s\"" : "null", r->type ? r->type : "");
-        if (r->why) {
-            ggx_text_format(out, ", \"fits\": false, \"why\": ");
-            ggx_text_json(out, ggx_str_of(r->why));
-            ggx_text_format(out, "}");
-            continue;
-        }
-        ggx_text_format(out, ", \"bytes\": %llu, \"weights\": %llu, \"cache\": ", (unsigned long long)r->bytes,
-                        (unsigned long long)r->needs.weights);
-        ggx_text_format(out, r->needs.known ? "%llu" : "null", (unsigned long long)r->needs.cache);
-        ggx_text_format(out, ", \"context\": %llu, \"memory\": %llu, \"disk\": %llu, ",
-                        (unsigned long long)r->needs.context, (unsigned long long)r->memory,
-                        (unsigned long long)r->bytes);
-        if (a->vram)
-            ggx_text_format(out, "\"layers\": %llu, \"layers_on_card\": %llu, ", (unsigned long long)r->needs.layers,
-                            (unsigned long long)layers_on_card(r, a->vram));
-        ggx_text_format(out, "\"fits\": %s}", r->fits ? "true" : "false");
+        print_numbers(f, r, out);
     }
     ggx_text_format(out, "\n]}\n");
 }
@@ -260,7 +354,10 @@ static void print_json(const fitting *f, const row *best, ggx_text *out)
 static ggx_status print(fitting *f, ggx_text *out)
 {
     const row *best = pick(f);
-    if (f->cli->arguments.pick) {
+    const uint32_t variant = pick_variant(f);
+    if (f->cli->arguments.pick && f->made_of && variant < f->variant_count) {
+        ggx_text_format(out, "%s/%s\n", f->cli->arguments.operands[0], f->variants[variant].name);
+    } else if (f->cli->arguments.pick) {
         if (!best) return ggx_fail(&f->error, GGX_E_NOTFOUND, "nothing fits; ggx fit without --pick lists the sizes");
         ggx_text_format(out, "%s\n", best->type);
     } else if (f->cli->arguments.json) {
@@ -289,18 +386,112 @@ static ggx_status open_model(fitting *f)
                                  .threads = 1};
     f->context = a->context ? a->context : DEFAULT_CONTEXT;
     f->disk = a->disk ? a->disk : ggx_output_disk_free("out");
-    ggx_status status = ggx_flow_open(&f->flow, &f->registry, &f->wanted, &f->cli->run, &f->error);
-    for (uint64_t i = 0; status == GGX_OK && i < f->flow.model->tensor_count; i++)
-        f->source_bytes += f->flow.model->tensors[i].nbytes;
+    return ggx_flow_open(&f->flow, f->registry, &f->wanted, &f->cli->run, &f->error);
+}
+
+/* --- variants ------------------------------------------------------------------------------------------------------------------- */
+
+static ggx_status list_variants(fitting *f)
+{
+    ggx_arena *arena = &f->registry->arena;
+    const char *data = ggx_data_directory(arena);
+    const char *rules = data ? ggx_arena_format(arena, "%s/models/files.json", data).data : NULL;
+    if (!f->flow.source || f->wanted.entry) return GGX_OK;
+    if (!rules) return ggx_fail(&f->error, GGX_E_NOMEM, "out of memory");
+    ggx_status status = ggx_variants_list(f->flow.source, rules, arena, &f->variants, &f->variant_count, &f->error);
+    f->variant_rows = ggx_arena_array(arena, f->variant_count + 1ull, sizeof *f->variant_rows);
+    if (status == GGX_OK && !f->variant_rows) return ggx_fail(&f->error, GGX_E_NOMEM, "out of memory");
+    if (status == GGX_OK) memset(f->variant_rows, 0, (f->variant_count + 1ull) * sizeof *f->variant_rows);
+    return status;
+}
+
+static const char *path_of(const fitting *f, const ggx_variant *v)
+{
+    return ggx_arena_format(&f->registry->arena, "%s/%s", f->cli->arguments.operands[0], v->name).data;
+}
+
+/* Its header tells what running it takes. One that cannot be read is a line with the reason. */
+static ggx_status weigh_variant(fitting *f, const ggx_variant *v, row *out)
+{
+    fitting *g = calloc(1, sizeof *g);
+    ggx_status status = g ? GGX_OK : ggx_fail(&f->error, GGX_E_NOMEM, "out of memory");
+    if (status != GGX_OK) return status;
+    *g = (fitting){.cli = f->cli, .registry = f->registry, .wanted = f->wanted, .context = f->context};
+    g->wanted.input = path_of(f, v);
+    if (!g->wanted.input) status = ggx_fail(&g->error, GGX_E_NOMEM, "out of memory");
+    if (status == GGX_OK) status = ggx_flow_open(&g->flow, g->registry, &g->wanted, &f->cli->run, &g->error);
+    if (status == GGX_OK) status = choose_writer(g);
+    if (status == GGX_OK) status = plan_row(g, NULL, NULL, out);
+    if (status != GGX_OK) {
+        const char *why = ggx_arena_format(&f->registry->arena, "%s", g->error.text).data;
+        *out = (row){.why = why ? why : ""};
+    } else if (out->why) {
+        out->why = ggx_arena_format(&f->registry->arena, "%s", out->why).data;
+    }
+    const int ends = status == GGX_E_CANCELED || status == GGX_E_NOMEM || status == GGX_E_NETWORK;
+    if (ends) f->error = g->error;
+    ggx_flow_close(&g->flow);
+    free(g);
+    return ends ? status : GGX_OK;
+}
+
+/* The folder as a whole is no model: types are made of its largest one, which is the most exact. */
+static ggx_status open_largest(fitting *f)
+{
+    const ggx_variant *largest = NULL;
+    for (uint32_t i = 0; i < f->variant_count; i++)
+        if (f->variants[i].each && !f->variant_rows[i].why && (!largest || f->variants[i].download > largest->download))
+            largest = &f->variants[i];
+    if (!largest) return f->error.status;
+    f->made_of = largest->name;
+    f->wanted.input = path_of(f, largest);
+    if (!f->wanted.input) return ggx_fail(&f->error, GGX_E_NOMEM, "out of memory");
+    f->download = largest->download;
+    ggx_flow_close(&f->flow);
+    return ggx_flow_open(&f->flow, f->registry, &f->wanted, &f->cli->run, &f->error);
+}
+
+/* What would have to be fetched: the form that is preferred; else what holds tensors or tells how to read them. */
+static void count_download(fitting *f)
+{
+    const ggx_source *source = f->flow.source;
+    for (uint64_t i = 0; i < f->flow.model->tensor_count; i++) f->source_bytes += f->flow.model->tensors[i].nbytes;
+    if (!ggx_source_is_remote(source)) {
+        f->download = 0;
+        return;
+    }
+    if (f->variant_count && !f->made_of) f->download = f->variants[0].download;
+    for (uint32_t i = 0; !f->variant_count && i < source->count(source); i++) {
+        ggx_member member = {.struct_size = sizeof member};
+        ggx_error ignored;
+        int used = ggx_source_was_read(source, i) || f->wanted.entry;
+        for (uint64_t t = 0; t < f->flow.model->tensor_count && !used; t++)
+            used = f->flow.model->tensors[t].member == i;
+        if (used && source->member(source, i, &member, &ignored) == GGX_OK) f->download += member.size;
+    }
+}
+
+static ggx_status open_all(fitting *f)
+{
+    ggx_status opened = open_model(f);
+    const ggx_error why = f->error;
+    ggx_status status = opened == GGX_E_CANCELED || opened == GGX_E_NETWORK ? opened : list_variants(f);
+    for (uint32_t i = 0; i < f->variant_count && status == GGX_OK && (f->variant_count > 1 || opened != GGX_OK); i++)
+        if (f->variants[i].each) status = weigh_variant(f, &f->variants[i], &f->variant_rows[i]);
+    if (status != GGX_OK) return status;
+    if (opened != GGX_OK) f->error = why;
+    if (opened != GGX_OK) status = open_largest(f);
+    if (status == GGX_OK) count_download(f);
     return status;
 }
 
 int ggx_verb_fit(ggx_cli *cli)
 {
-    fitting f = {.cli = cli};
+    ggx_registry registry;
+    fitting f = {.cli = cli, .registry = &registry};
     ggx_text out = {0};
-    ggx_status status = ggx_cli_registry(cli, &f.registry, &f.error);
-    if (status == GGX_OK) status = open_model(&f);
+    ggx_status status = ggx_cli_registry(cli, &registry, &f.error);
+    if (status == GGX_OK) status = open_all(&f);
     if (status == GGX_OK) status = choose_writer(&f);
     if (status == GGX_OK) status = make_rows(&f);
     if (status == GGX_OK) judge(&f);
@@ -309,6 +500,6 @@ int ggx_verb_fit(ggx_cli *cli)
     const int code = status == GGX_OK ? ggx_report_result(&out) : ggx_report_error(&f.error, f.flow.source);
     if (status != GGX_OK) ggx_text_free(&out);
     ggx_flow_close(&f.flow);
-    ggx_registry_close(&f.registry);
+    ggx_registry_close(&registry);
     return code;
 }

@@ -145,6 +145,10 @@ static ggx_status read_files(const reading *r, const ggx_json *list, ggx_catalog
     if (!out->files) return no_memory(r->error);
     for (const ggx_json *e = list->first; e && status == GGX_OK; e = e->next)
         status = read_file(r, e, out->from, &out->files[out->file_count++]);
+    for (uint32_t i = 0; status == GGX_OK && out->model; i++) {
+        if (i == out->file_count) return refuse(r, list, "\"model\" to be one of the files");
+        if (!strcmp(out->files[i].name, out->model)) break;
+    }
     return status;
 }
 
@@ -171,7 +175,7 @@ static ggx_status read_entry(const reading *r, const ggx_json *entry, const char
     ggx_status status = entry->kind == GGX_JSON_OBJECT ? GGX_OK : refuse(r, entry, "an object");
     if (status == GGX_OK) status = read_text(r, entry, "about", &about);
     if (status == GGX_OK) status = follow(r, &entry);
-    if (status == GGX_OK) status = check_words(r, entry, "about from files bytes sha256 sha1 recipe memory");
+    if (status == GGX_OK) status = check_words(r, entry, "about from files model bytes sha256 sha1 recipe memory");
     if (status != GGX_OK) return status;
     out->about = about ? about : ggx_json_string(entry, "about", "");
     out->from = ggx_json_string(entry, "from", "");
@@ -179,6 +183,7 @@ static ggx_status read_entry(const reading *r, const ggx_json *entry, const char
     out->from = fill_in(r->arena, pattern, name, out->from);
     if (!out->from) return no_memory(r->error);
     status = read_text(r, entry, "recipe", &out->recipe);
+    if (status == GGX_OK) status = read_text(r, entry, "model", &out->model);
     if (status == GGX_OK) status = read_number(r, entry, "memory", &out->memory);
     if (status != GGX_OK) return status;
     const ggx_json *files = ggx_json_get(entry, "files");
@@ -297,7 +302,8 @@ ggx_status ggx_catalog_resolve(const ggx_catalog_entry *entry, ggx_hub *hub, ggx
         status = ggx_hub_resolve(hub, client, entry->from, arena, error);
         return status == GGX_OK ? expect(entry->files, hub->files, error) : status;
     }
-    *hub = (ggx_hub){.directory = 1, .name = entry->name, .pin = ""};
+    *hub = (ggx_hub){
+        .directory = !entry->model, .together = 1, .name = entry->model ? entry->model : entry->name, .pin = ""};
     hub->files = ggx_arena_array(arena, entry->file_count, sizeof *hub->files);
     if (!hub->files) return no_memory(error);
     for (uint32_t i = 0; i < entry->file_count && status == GGX_OK; i++) {
@@ -309,6 +315,13 @@ ggx_status ggx_catalog_resolve(const ggx_catalog_entry *entry, ggx_hub *hub, ggx
         hub->count++;
         status = expect(&entry->files[i], &hub->files[i], error);
     }
-    if (hub->count) ggx_hub_sort(hub);
+    ggx_hub_sort(hub);
+    for (uint32_t i = 0; i < hub->count && entry->model; i++) { /* to the front, the others stay sorted */
+        const ggx_hub_file first = hub->files[i];
+        if (!ggx_str_same(first.name, ggx_str_of(entry->model))) continue;
+        memmove(hub->files + 1, hub->files, i * sizeof first);
+        hub->files[0] = first;
+        break;
+    }
     return status;
 }

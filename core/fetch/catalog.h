@@ -22,6 +22,8 @@ typedef struct ggx_catalog_entry {
     uint64_t memory;         /* bytes that running it as it is takes, as its publisher says; 0: not said */
     ggx_catalog_file *files; /* without `folder`, one: of the model itself */
     uint32_t file_count;
+    const char
+        *model;     /* with `folder`: the file that is meant, the others being beside it; NULL: all of them together */
     int32_t folder; /* 1: several files, like a directory */
 } ggx_catalog_entry;
 

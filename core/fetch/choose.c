@@ -114,3 +114,35 @@ ggx_status ggx_choose_files(const char *path, const char *name, const ggx_hub *h
     *chosen = form ? ggx_json_string(form, "name", "") : NULL;
     return GGX_OK;
 }
+
+ggx_status ggx_choose_forms(const char *path, ggx_arena *arena, const ggx_choice_form **out, uint32_t *count,
+                            ggx_error *error)
+{
+    ggx_json *rules = NULL;
+    ggx_status status = read_rules(path, arena, &rules, error);
+    if (status != GGX_OK) return status;
+    const ggx_json *forms = ggx_json_get(rules, "forms");
+    ggx_choice_form *list = ggx_arena_array(arena, forms->count + 1ull, sizeof *list);
+    if (!list) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
+    *count = 0;
+    for (const ggx_json *f = forms->first; f; f = f->next) {
+        const ggx_json *each = ggx_json_get(f, "each");
+        list[(*count)++] = (ggx_choice_form){ggx_json_string(f, "name", ""), each && each->kind == GGX_JSON_TRUE};
+    }
+    *out = list;
+    return GGX_OK;
+}
+
+ggx_status ggx_choose_weights(const char *path, const char *name, const ggx_hub *hub, ggx_arena *arena, uint8_t *is,
+                              ggx_error *error)
+{
+    ggx_json *rules = NULL;
+    const ggx_json *form = NULL;
+    ggx_status status = read_rules(path, arena, &rules, error);
+    if (status == GGX_OK) status = find_form(rules, name, hub, &form, error);
+    for (uint32_t i = 0; i < hub->count && status == GGX_OK; i++) {
+        const ggx_str file = hub->files[i].name;
+        is[i] = form && matches(file, ggx_json_get(form, "weights")) && !matches(file, ggx_json_get(rules, "leave"));
+    }
+    return status;
+}

@@ -7,6 +7,19 @@
 
 #include "fetch/hub.h"
 
+typedef struct ggx_choice_form {
+    const char *name;
+    int32_t each; /* 1: each of its files, or of its sets of parts, is a model by itself */
+} ggx_choice_form;
+
+/* The forms that the rules know, in their order. */
+ggx_status ggx_choose_forms(const char *rules, ggx_arena *arena, const ggx_choice_form **out, uint32_t *count,
+                            ggx_error *error);
+
+/* Sets is[i] to 1 for each file of the list that has weights in that form. */
+ggx_status ggx_choose_weights(const char *rules, const char *form, const ggx_hub *hub, ggx_arena *arena, uint8_t *is,
+                              ggx_error *error);
+
 /* Sets keep[i] to 1 for each needed file of the list. `rules`: path of the JSON file. `form`: the name of the form that is wanted, or NULL: the first
  * that the repository has; *chosen becomes its name, or NULL when it has none: then only what is never needed is left out. Errors:
  * GGX_E_NOTFOUND for a form that the repository does not have, GGX_E_USAGE for one that nobody knows, GGX_E_MALFORMED for a file that has no

@@ -321,6 +321,7 @@ static int is_wanted(const fetching *f, uint32_t i)
     const char *slash = strrchr(named->name.data, '/');
     const uint64_t n = slash ? (uint64_t)(slash + 1 - named->name.data) : 0;
     if (f->hub.directory) return f->needed[i];
+    if (f->hub.together) return 1;
     if (i == 0) return 1;
     return f->options->siblings && file->remote.size <= SIBLING_MOST && file->name.size > n &&
            !memcmp(file->name.data, named->name.data, n) && !memchr(file->name.data + n, '/', file->name.size - n);

@@ -23,6 +23,7 @@ typedef struct ggx_hub {
     ggx_hub_file *files; /* of a path in a repository: that file first, then those beside it */
     uint32_t count;
     int32_t directory;    /* 1: the whole repository was named */
+    int32_t together;     /* 1: all files are wanted, though the first is the one that is meant */
     const char *name;     /* base name to show */
     const char *pin;      /* the commit, or "" */
     uint32_t passed_over; /* files with names that are not taken: hidden ones, odd characters */

@@ -1,11 +1,15 @@
 /* The keys are those of the output's header below its architecture's own name, so no architecture is known here. */
 #include "plan/needs.h"
 
+#include "base/text.h"
 #include <ggx_sdk/checked.h>
 #include <stdio.h>
 
 #define CACHE_BYTES 2u /* of one element */
 #define LAYERS_MAX 65536u
+#define BATCH 512u       /* positions that programs work on at once */
+#define COMPUTE_BYTES 4u /* of one number of theirs */
+#define WIDTHS_HELD 4u   /* of a position's vector, so many copies at a time */
 
 static const ggx_kv *find(const ggx_plan *plan, const char *key)
 {
@@ -79,6 +83,33 @@ static int cache_of(const ggx_plan *plan, uint64_t layers, uint64_t context, uin
     return ggx_mul_u64(sum, context, out) && ggx_mul_u64(*out, CACHE_BYTES, out);
 }
 
+/* Tokens of the vocabulary, whatever its kind. */
+static uint64_t tokens_of(const ggx_plan *plan)
+{
+    uint64_t count = 0;
+    if (number_of(plan, "vocab_size", 0, &count)) return count;
+    for (uint64_t i = 0; i < plan->kv_count; i++) {
+        const ggx_kv *kv = &plan->kvs[i];
+        if (kv->type == GGX_KV_ARRAY && ggx_str_glob(kv->key, GGX_LIT("tokenizer.*.tokens"))) count = kv->count;
+    }
+    return count;
+}
+
+/* The widest thing that is there for every position of a batch (scores of the attention, the feed-forward, the output's scores), and a few
+ * copies of its vector. */
+static uint64_t compute_of(const ggx_plan *plan, uint64_t context)
+{
+    const uint64_t batch = context < BATCH ? context : BATCH;
+    uint64_t heads = 0, inner = 0, width = 0, widest = tokens_of(plan), bytes;
+    (void)number_of(plan, "attention.head_count", 0, &heads);
+    (void)number_of(plan, "feed_forward_length", 0, &inner);
+    if (!number_of(plan, "embedding_length", 0, &width)) return 0;
+    if (ggx_mul_u64(heads, context, &heads) && heads > widest) widest = heads;
+    if (ggx_mul_u64(inner, 2, &inner) && inner > widest) widest = inner;
+    if (!ggx_mul_u64(width, WIDTHS_HELD, &width) || !ggx_add_u64(widest, width, &widest)) return 0;
+    return ggx_mul_u64(widest, batch, &bytes) && ggx_mul_u64(bytes, COMPUTE_BYTES, &bytes) ? bytes : 0;
+}
+
 void ggx_plan_needs(const ggx_plan *plan, uint64_t context, ggx_needs *out)
 {
     uint64_t most, causal;
@@ -90,6 +121,7 @@ void ggx_plan_needs(const ggx_plan *plan, uint64_t context, ggx_needs *out)
         return;
     }
     if (number_of(plan, "context_length", 0, &most) && most && most < context) out->context = most;
+    out->compute = compute_of(plan, out->context);
     if (number_of(plan, "attention.causal", 0, &causal) && !causal)
         out->known = 1; /* all positions at once, nothing is kept */
     else

@@ -139,7 +139,7 @@ ggx_status ggx_plan_tiles(ggx_plan **plans, uint32_t count, const ggx_plan_reque
 ggx_status ggx_plan_digest(ggx_plan *plan, ggx_error *error);
 
 /* The plan as JSON, and as a table for people. `disk_free` is what the output's file system has, UINT64_MAX when unknown. */
-void ggx_plan_json(const ggx_plan *plan, uint64_t disk_free, ggx_text *out);
+void ggx_plan_json(const ggx_plan *plan, uint64_t disk_free, ggx_str stream, ggx_text *out);
 void ggx_plan_table(const ggx_plan *plan, uint64_t disk_free, ggx_text *out);
 
 #endif

@@ -51,7 +51,7 @@ static void json_tensor(const ggx_plan *plan, const ggx_plan_tensor *t, ggx_text
     ggx_text_format(out, "}");
 }
 
-void ggx_plan_json(const ggx_plan *plan, uint64_t disk_free, ggx_text *out)
+void ggx_plan_json(const ggx_plan *plan, uint64_t disk_free, ggx_str stream, ggx_text *out)
 {
     ggx_text_format(out, "{\n  \"reader\": \"%s\",\n  \"recipe\": ", plan->checkpoint->reader_name);
     ggx_text_json(out, ggx_str_of(plan->recipe));
@@ -69,6 +69,7 @@ void ggx_plan_json(const ggx_plan *plan, uint64_t disk_free, ggx_text *out)
         ggx_text_format(out, "null},\n");
     else
         ggx_text_format(out, "%llu},\n", (unsigned long long)disk_free);
+    if (stream.size) ggx_text_format(out, "  \"stream\": %.*s,\n", (int)stream.size, stream.data);
     ggx_text_format(out, "  \"tensors\": [\n");
     for (uint64_t i = 0; i < plan->tensor_count; i++) {
         json_tensor(plan, &plan->tensors[i], out);

@@ -60,10 +60,58 @@ for wrong in ({}, {"models": []}, {"models": {"x": {}}}, {"models": {"x": {"from
     write("a.json", wrong)
     run("fetch", "x", code=7)
 
+write("a.json", {"models": {"x": {"from": FILES + "b.bin", "sha265": "0" * 64}}})
+check("'sha265' is no word" in run("fetch", "x", code=7), "a slip in a word")
+os.remove(os.path.join(data, "catalog", "a.json"))
+
+# Third parties: files and folders, by option and environment, before ggx's own; other names; sizes; one file of several that is meant.
+theirs = case.path("theirs")
+os.makedirs(theirs)
+b = bytes(200_000)
+EXTRA = {"mine": {"about": "A file", "from": FILES + "b.bin", "bytes": len(b), "sha1": hashlib.sha1(b).hexdigest(), "recipe": "none", "memory": 5},
+         "also": {"same": "mine", "about": "Its other name"}, "one": {"from": FILES + "a.json"}, "short": {"from": FILES + "b.bin", "bytes": 7},
+         "loop": {"same": "loop"}, "lost": {"same": "nothing"},
+         "pair": {"from": FILES, "files": ["a.json", {"name": LARGE, "bytes": len(case.data), "sha256": common.sha256(case.data)}], "model": LARGE}}
+with open(os.path.join(theirs, "extra.json"), "w") as f:
+    json.dump({"models": EXTRA}, f)
+for words, more in (([], {"GGX_CATALOG": theirs}), ([], {"GGX_CATALOG": "/nowhere:" + os.path.join(theirs, "extra.json")}),
+                    (["--catalog", theirs], {}), (["--catalog", os.path.join(theirs, "extra.json")], {})):
+    check("sha1 " + hashlib.sha1(b).hexdigest() in run("fetch", "also", *words, **more), f"{words} {more}")
+    check("a.json" in run("fetch", "one", *words, **more), "a name that ggx has, too")
+MORE = ["--catalog", theirs]
+check("7 in the catalogue" in run("fetch", "short", *MORE, code=6), "a size that is not the server's")
+for name in ("loop", "lost"):
+    run("fetch", name, *MORE, code=7)
+run("fetch", "pair", "-o", case.folder, *MORE)
+check(set(case.left()) >= {"a.json", LARGE}, f"{case.left()}")
+run("pair", *case.words, "-o", out, *MORE)
+check(flow.digest(out) == flow.digest(local), "pair: other bytes")
+for name in ("loop", "lost"):
+    del EXTRA[name]
+with open(os.path.join(theirs, "extra.json"), "w") as f:
+    json.dump({"models": EXTRA}, f)
+listed = {e["name"]: e for e in json.loads(run("fetch", "--list", "--json", *MORE))}
+check(listed["also"]["memory"] == 5 and listed["also"]["files"] == listed["mine"]["files"], f"{listed['also']}")
+check(listed["pair"]["files"][1]["bytes"] == len(case.data), f"{listed['pair']}")
+check("Its other name" in run("fetch", "--list", *MORE), "the list as a table")
+run("fetch", code=2)
+run("fetch", "--list", "mine", code=2)
+# A recipe that the catalogue names is taken without asking, where it makes such files.
+with open(os.path.join(theirs, "extra.json"), "w") as f:
+    json.dump({"models": {"named": {"from": FILES + LARGE, "recipe": case.words[1]}}}, f)
+told = json.loads(run("plan", "named", "--writer", "gguf", "--type", "q4_0", "--json", *MORE))
+check(told["recipe"] == "flow-test", told["recipe"])
+
 # ggx's own: each name is found, and only the network is missing.
 own = os.path.join(os.environ["GGX_SOURCE"], "plugins", "catalog")
 names = [n for path in sorted(glob.glob(own + "/*.json")) for n in json.load(open(path))["models"]]
-check(len(names) >= 10, f"{names}")
+WANTED = ([f"gpt-2-{n}M" for n in (117, 124, 345, 355, 774, 1558)] + [f"sam-vit-{n}" for n in "blh"] + ["yolov3-tiny", "magika", "gpt-j-6B"] +
+          [f"whisper-{n}{e}" for n in ("tiny", "base", "small", "medium") for e in ("", ".en")] + [f"whisper-large-v{n}" for n in (1, 2, 3)])
+check(set(WANTED) <= set(names), f"{set(WANTED) - set(names)}")
+entries = {e["name"]: e for e in json.loads(case.run("fetch", "--list", "--json", GGX_DATA=os.path.join(os.environ["GGX_SOURCE"], "plugins")))}
+recipes = {os.path.basename(p)[:-5] for p in glob.glob(os.path.join(os.environ["GGX_SOURCE"], "plugins", "recipes", "*.json"))}
+for name, entry in entries.items():
+    check(entry["recipe"] in recipes and entry["about"] and entry["files"], f"{name}: {entry}")
 for name in names:
     said = case.run("fetch", name.replace("*", "tiny"), "-o", case.folder, code=5, HF_HUB_OFFLINE="1")
     check("HF_HUB_OFFLINE" in said, said)

@@ -46,7 +46,9 @@ def cache(model):
         wanted = 2 * positions * layers * pairs * (key + held)
         row = fit(model, "--context", context)["types"][0]
         flow.check((row["context"], row["cache"]) == (positions, wanted), f"{context} positions: {row['cache']}, not {wanted}")
-        flow.check(row["memory"] == row["weights"] + wanted, "memory is weights and cache")
+        widest = max(heads * positions, len(value("tokenizer.ggml.tokens")), 2 * value(f"{arch}.feed_forward_length"))
+        flow.check(row["compute"] == 4 * min(512, positions) * (widest + 4 * width), f"{context} positions: {row['compute']} for computing")
+        flow.check(row["memory"] == row["weights"] + wanted + row["compute"], "memory is weights, cache and compute")
 
 
 def picks(model):
@@ -79,6 +81,63 @@ def headers_only(folder):
     flow.check(not fit(model, "--recipe", "none", "--disk", "1G")["pick"], "the disk is too small")
 
 
+def variants(folder, model):
+    """A repository with one model three times, once in parts, and other forms of it: a line each, from headers alone."""
+    sys.path.insert(0, os.path.join(os.environ["GGX_SOURCE"], "tests", "stream"))
+    import server
+
+    def read(name):
+        with open(os.path.join(folder, name), "rb") as f:
+            return f.read()
+
+    local = os.path.join(folder, "local")
+    os.mkdir(local)
+    for name, words in (("m-f32.gguf", []), ("m-q8_0.gguf", ["--type", "q8_0"]), ("m-q4_0.gguf", ["--type", "q4_0"])):
+        flow.run(model, "-o", os.path.join(local, name), "-q", *words)
+    flow.run(model, "-o", os.path.join(local, "parts.gguf"), "-q", "--split-max-tensors", 20)
+    files = {n: read(os.path.join("local", n)) for n in os.listdir(local)} | {"config.json": b"{}", "notes.md": b"notes"}
+    padding = bytes(3 << 20)  # behind what headers say: no reader looks there
+    for name in ("m-f32.gguf", "m-q8_0.gguf", "m-q4_0.gguf"):
+        files[name] += padding
+    parts = sorted(n for n in files if n.startswith("parts-"))
+    flow.check(len(parts) > 1, f"{parts}")
+    hub = server.Server(files)
+    env = {**os.environ, "HF_ENDPOINT": hub.base, "no_proxy": "127.0.0.1"}
+    run = lambda *words: flow.run("fit", "hf://org/model", *words, env=env)
+    told = json.loads(run("--json"))
+    total = sum(map(len, files.values()))
+    flow.check(hub.sent < total // 2, f"{hub.sent} bytes of {total} were fetched")
+    names = ["m-f32.gguf", "m-q4_0.gguf", "m-q8_0.gguf", parts[0]]
+    flow.check([v["name"] for v in told["variants"]] == names, f"{[v['name'] for v in told['variants']]}")
+    small = len(files["config.json"]) + len(files["notes.md"])
+    for v in told["variants"]:
+        mine = parts if v["name"] == parts[0] else [v["name"]]
+        flow.check(v["download"] == sum(len(files[n]) for n in mine) + small, f"{v}")
+        alone = next(r for r in fit(os.path.join(local, v["name"]))["types"] if r["type"] is None)
+        flow.check((v["weights"], v["cache"], v["compute"]) == (alone["weights"], alone["cache"], alone["compute"]), f"{v} and {alone}")
+    flow.check(told["made_of"] == "m-f32.gguf" and told["types"], "types of the largest")
+    flow.check(all(t["disk"] == t["bytes"] + told["download"] for t in told["types"] if "why" not in t), "the download counts as disk")
+    by = {v["name"]: v for v in told["variants"]}
+    flow.check(run("--pick").strip() == "hf://org/model/m-f32.gguf", "the most exact")
+    flow.check(run("--pick", "--ram", by["m-q8_0.gguf"]["memory"]).strip() == "hf://org/model/m-q8_0.gguf", "what fits")
+    flow.check(run("--pick", "--ram", 1 << 10, "--vram", by["m-q4_0.gguf"]["memory"]).strip().endswith("m-q4_0.gguf"), "what fits the card")
+    said = run("--ram", by["m-q4_0.gguf"]["memory"], "--vram", "1M")
+    flow.check(all(n in said for n in names) and "LAYERS ON CARD" in said and "of 5" in said, said)
+
+    # Other forms beside: the model is converted from the first; disk is what comes and what comes out, or with --stream the latter.
+    flow.write_safetensors(os.path.join(folder, "model.safetensors"), [("a", [1024, 1024])])
+    files = {"model.safetensors": read("model.safetensors"), "pytorch_model.bin": bytes(5000), "m-q4_0.gguf": files["m-q4_0.gguf"], "config.json": b"{}"}
+    hub.files, hub.published, before = files, files, hub.sent
+    words = ["--recipe", "none", "--writer", "gguf", "--reader", "safetensors", "--json"]
+    told = json.loads(run(*words))
+    flow.check([v["form"] for v in told["variants"]] == ["safetensors", "pytorch", "gguf"], f"{told['variants']}")
+    flow.check(told["download"] == len(files["model.safetensors"]) + 2 == told["variants"][0]["download"], f"{told['download']}")
+    flow.check(hub.sent - before < 2 << 20, "more than headers")
+    q8 = next(t for t in told["types"] if t["type"] == "q8_0")
+    tight = json.loads(run(*words, "--disk", q8["bytes"] + 100))
+    flow.check(next(t for t in tight["types"] if t["type"] == "q8_0")["fits"] == "streamed", "only with --stream")
+
+
 with tempfile.TemporaryDirectory() as top:
     headers_only(top)
     sizes(top, os.path.join(os.environ["GGX_SOURCE"], "tests/sample/tiny-digits.weights"), "ggml")
@@ -87,4 +146,5 @@ with tempfile.TemporaryDirectory() as top:
         sizes(top, real, "gguf")
         cache(real)
         picks(real)
+        variants(top, real)
 oracle.finish()
