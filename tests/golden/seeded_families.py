@@ -189,4 +189,5 @@ def main():
     oracle.finish()
 
 
-main()
+if __name__ == "__main__":
+    main()
