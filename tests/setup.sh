@@ -15,7 +15,7 @@ build_packages="gcc libc6-dev cmake ninja-build pkg-config zlib1g-dev libcurl4-o
 # strace: what a conversion opens. nginx-light and minisign: what downloads come from and are signed with. openssl: certificates for them. xxhash: the oracle of its digests.
 test_packages="libcmocka-dev g++ binutils clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
                gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user python3 python3-venv git strace nginx-light minisign openssl xxhash"
-aarch64_packages="zlib1g:arm64 zlib1g-dev:arm64 libssl3:arm64 libssl-dev:arm64 libsodium23:arm64 libsodium-dev:arm64 libxxhash-dev:arm64
+aarch64_packages="zlib1g:arm64 zlib1g-dev:arm64 libssl3:arm64 libssl-dev:arm64 libsodium23:arm64 libsodium-dev:arm64 libxxhash-dev:arm64 libyaml-0-2:arm64 libyaml-dev:arm64
                   libcmocka0:arm64 libcmocka-dev:arm64"
 
 fail()
