@@ -127,6 +127,18 @@ static ggx_status make_constants(ggx_apply *apply, uint32_t index, uint32_t doma
     return status;
 }
 
+/* The recipe's own words first: its place is for who looks after it. */
+static ggx_status refuse(const ggx_apply *apply, const ggx_demand *demand, ggx_str text)
+{
+    const ggx_origin *origin = demand->that->origin;
+    const char *slash = strrchr(origin->file, '/');
+    uint32_t line, column;
+    ggx_origin_place(origin, demand->that->offset, &line, &column);
+    return ggx_fail(apply->error, GGX_E_MALFORMED, "%.*s (recipe %s, line %u of %s)",
+                    (int)(text.size < 190 ? text.size : 190), text.data, apply->recipe->id, line,
+                    slash ? slash + 1 : origin->file);
+}
+
 static ggx_status check_demands(ggx_apply *apply)
 {
     for (uint32_t i = 0; i < apply->recipe->demand_count; i++) {
@@ -136,9 +148,7 @@ static ggx_status check_demands(ggx_apply *apply)
         ggx_status status = ggx_eval_bool(apply->eval, demand->that, &holds);
         if (status == GGX_OK && !holds) status = ggx_eval_text(apply->eval, demand->otherwise, &text);
         if (status != GGX_OK) return status;
-        if (!holds)
-            return ggx_fail(apply->error, GGX_E_MALFORMED, "%.*s (recipe %s)", (int)(text.size < 220 ? text.size : 220),
-                            text.data, apply->recipe->id);
+        if (!holds) return refuse(apply, demand, text);
     }
     return GGX_OK;
 }

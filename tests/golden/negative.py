@@ -131,7 +131,7 @@ def refused(case, folder, what, names):
     said = done.stderr
     wrong = (f"exit {done.returncode}" if done.returncode not in (3, 7) else f"{there} is there" if there else
              f"{names} not named" if said.count("\n") != 1 or not any(name in said for name in names) else
-             "no recipe and line" if not re.search(r"[a-z0-9-]+\.json:\d+:\d+: ", said) else None)
+             "no recipe and line" if not re.search(r"[a-z0-9-]+\.json:\d+:\d+: |\(recipe [a-z0-9-]+, line \d+ of [a-z0-9-]+\.json\)", said) else None)
     if wrong:
         faults.append(f"{case.recipe}: {what}: {wrong}: {said}")
 

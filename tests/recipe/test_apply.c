@@ -243,7 +243,7 @@ static const struct {
      GGX_E_NOTFOUND, "tensor 'w' is packed: there is no decoder 'gptq'"},
     {"w f32 2\n",
      "{\"id\": \"r\", \"require\": [{\"that\": \"= has('x')\", \"else\": \"there is no x, only {tensors('*')[0]}\"}]}",
-     GGX_E_MALFORMED, "there is no x, only w (recipe r)"},
+     GGX_E_MALFORMED, "there is no x, only w (recipe r, line 1 of r.json)"},
     {"w f32 2\n", "{\"id\": \"r\", \"outputs\": {\"other\": {}}}", GGX_E_UNSUPPORTED,
      "recipe r has no output for writer out"},
     {"", "{\"id\": \"r\", \"outputs\": {\"out\": {\"header\": {\"k\": {\"u8\": 256}}}}}", GGX_E_MALFORMED,

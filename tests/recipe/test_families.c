@@ -385,7 +385,7 @@ static void a_model_with_a_fault_is_refused_by_its_name(void **state)
         assert_int_equal(ggx_recipe_load(&arena, scratch_path("llama.json"), NULL, &recipe, &error), GGX_OK);
         assert_int_equal(ggx_recipe_apply(&arena, recipe, &env, &result, &error), GGX_E_MALFORMED);
         if (!strstr(error.text, faults[i].error) ||
-            (!strstr(error.text, "llama.json:") && !strstr(error.text, "(recipe llama)")))
+            (!strstr(error.text, "llama.json:") && !strstr(error.text, "(recipe llama,")))
             fail_msg("\"%s\" lacks \"%s\"", error.text, faults[i].error);
         fake_free(f);
         ggx_arena_free(&arena);
