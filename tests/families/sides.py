@@ -100,13 +100,15 @@ def families(words):
 
 
 def each(check, first_only=False):
-    """Calls check(module, name, make, scratch), which says what is wrong or None, for every variant of the families asked for."""
+    """Calls check(module, name, make, scratch), which says what is wrong or None, for every variant of the families asked for;
+    first_only: for the first one, or those that a file of several families names in EACH."""
     names = families(sys.argv[1:])
     bad = 0
     with tempfile.TemporaryDirectory() as scratch:
         for family in names:
             module = importlib.import_module(f"models.{family}")
-            for name, make in list(module.VARIANTS.items())[:1 if first_only else None]:
+            chosen = getattr(module, "EACH", list(module.VARIANTS)[:1]) if first_only else module.VARIANTS
+            for name, make in ((n, module.VARIANTS[n]) for n in chosen):
                 with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.redirect_stderr(io.StringIO()):
                     wrong = check(module, name, make, scratch)
                 print(f"{family}: {name}: {wrong or 'equal'}{said.getvalue()}", flush=True)

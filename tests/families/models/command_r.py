@@ -27,3 +27,4 @@ VARIANTS = {
     "cohere2": cohere2,
     "cohere2-half": lambda folder: cohere2(folder, {"rotary_pct": 0.5, "logit_scale": None, "rope_parameters": None}, dtype="bfloat16"),
 }
+EACH = ("command-r", "cohere2")

@@ -36,3 +36,4 @@ VARIANTS = {
     "deepseek-v3-plain": lambda folder: deepseek(folder, DeepseekV3Config, {"norm_topk_prob": None, "n_group": None, "topk_group": None}, first_k_dense_replace=2,
                                                  rope_parameters={"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0}),
 }
+EACH = ("deepseek-v2", "deepseek-v3")

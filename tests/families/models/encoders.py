@@ -154,3 +154,4 @@ VARIANTS = {
     "jina-bert-v2": jina,
     "jina-bert-v2-code": lambda folder: jina(folder, code=True),
 }
+EACH = ("roberta", "distilbert", "modern-bert", "nomic-bert", "jina-bert-v2", "xlm-roberta")

@@ -41,3 +41,4 @@ VARIANTS = {
     "chatglm": chatglm,
     "chatglm-long": lambda folder: chatglm(folder, biased=False, rope_ratio=500, add_qkv_bias=False),
 }
+EACH = ("glm4", "glm")

@@ -24,3 +24,4 @@ VARIANTS = {
     "granitemoe": lambda folder: make(folder, GraniteMoeConfig, num_local_experts=4, num_experts_per_tok=2, **SCALES),
     "granitemoe-shared": lambda folder: make(folder, GraniteMoeSharedConfig, num_local_experts=4, num_experts_per_tok=2, shared_intermediate_size=32, dtype="bfloat16", **SCALES),
 }
+EACH = ("granite", "granitemoe")

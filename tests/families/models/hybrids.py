@@ -1,5 +1,5 @@
 """Decoders that remember otherwise in some layers (LFM2, Jamba); Hunyuan."""
-from transformers import HunYuanDenseV1Config, JambaConfig, Lfm2Config
+from transformers import BambaConfig, GraniteMoeHybridConfig, HunYuanDenseV1Config, JambaConfig, Lfm2Config
 
 from models.mamba import agreed
 import tiny
@@ -23,6 +23,15 @@ def hunyuan(folder, values=(), stops=None, **more):
 
 MIXED = ["conv", "full_attention", "conv", "full_attention"]
 ALPHA = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 1.0, "alpha": 1000.0, "mscale": 1.0}
+def granite(folder, kinds, values=(), **more):
+    """Granite's kinds of layers by the names that published configurations have."""
+    attends = [k == "attention" for k in kinds]
+    made(folder, GraniteMoeHybridConfig, {"layer_types": list(kinds), "rope_theta": 10000, "rope_parameters": None, **dict(values)}, num_hidden_layers=len(kinds),
+         layer_types=["full_attention" if a else "linear_attention" for a in attends], mamba_n_heads=8, mamba_d_head=16, mamba_d_state=32, mamba_expand=2, **more)
+
+
+SCALES = dict(attention_multiplier=0.015625, embedding_multiplier=12.0, residual_multiplier=0.22, logits_scaling=8.0)
+LAYERS = ("mamba", "attention", "mamba")
 VARIANTS = {
     "lfm2": lambda folder: made(folder, Lfm2Config, layer_types=MIXED, block_multiple_of=32),
     "lfm2-plain": lambda folder: made(folder, Lfm2Config, {"rope_parameters": None}, layer_types=MIXED, block_auto_adjust_ff_dim=False, tie_word_embeddings=False, dtype="bfloat16"),
@@ -34,4 +43,11 @@ VARIANTS = {
     "hunyuan": lambda folder: hunyuan(folder, dtype="bfloat16"),
     "hunyuan-dynamic": lambda folder: hunyuan(folder, {"eod_token_id": 7}, stops=[5, 6], rope_parameters=ALPHA, max_position_embeddings=32768, tie_word_embeddings=True, attention_bias=True),
     "hunyuan-one": lambda folder: hunyuan(folder, {"num_experts": 1, "rms_norm_eps": None}, stops=5),
+    "granite-4-small": lambda folder: granite(folder, LAYERS, num_local_experts=4, num_experts_per_tok=2, shared_intermediate_size=32, tie_word_embeddings=True, dtype="bfloat16",
+                                              vocab_size=353, **SCALES),
+    "granite-4-micro": lambda folder: granite(folder, LAYERS, num_local_experts=0, num_experts_per_tok=0, shared_intermediate_size=160, mamba_n_groups=2, mamba_proj_bias=True, **SCALES),
+    "granite-4-attending": lambda folder: granite(folder, ["attention"] * 2, num_local_experts=0, num_experts_per_tok=0, shared_intermediate_size=160, vocab_size=353, **SCALES),
+    "granite-4-routed": lambda folder: granite(folder, ["attention"] * 2, num_local_experts=4, num_experts_per_tok=2, shared_intermediate_size=32),
+    "bamba": lambda folder: made(folder, BambaConfig, {"rope_theta": 10000.0}, attn_layer_indices=[1, 3], mamba_n_heads=8, mamba_d_head=16, mamba_d_state=32, mamba_n_groups=1),
 }
+EACH = ("lfm2", "jamba", "hunyuan", "granite-4-small")

@@ -57,3 +57,4 @@ VARIANTS = {
     "mamba2-codestral": lambda folder: mamba(folder, Mamba2Config, {"intermediate_size": 128}, num_heads=8, head_dim=16, n_groups=1, use_conv_bias=True, use_bias=True, dtype="bfloat16",
                                              vocabulary=tiny.sentencepiece, change=lambda name, tensor: {"model." + name: tensor}),
 }
+EACH = ("mamba", "mamba2")

@@ -26,3 +26,4 @@ VARIANTS = {
     "apertus": lambda folder: apertus(folder, dtype="bfloat16"),
     "apertus-plain": lambda folder: apertus(folder, rope_parameters={"rope_type": "default", "rope_theta": 10000.0}, tie_word_embeddings=True, attention_bias=True),
 }
+EACH = ("ernie4_5", "apertus")

@@ -42,3 +42,4 @@ VARIANTS = {
     "dots1": lambda folder: dots(folder, {"scoring_func": "sigmoid"}, dtype="bfloat16", head_dim=16, n_shared_experts=2, routed_scaling_factor=2.5, norm_topk_prob=True),
     "dots1-routed": lambda folder: dots(folder, first_k_dense_replace=0, attention_bias=True, tie_word_embeddings=True),
 }
+EACH = ("glm4moe", "dots1")

@@ -40,3 +40,4 @@ VARIANTS = {
     "pile-t5": lambda folder: t5(folder, vocabulary={"name": "tokenizer.model", "kind": "bpe"}),
     "t5-encoder": lambda folder: t5(folder, "T5EncoderModel", vocabulary={"name": "tokenizer.model"}),
 }
+EACH = ("flan-t5", "t5-encoder")
