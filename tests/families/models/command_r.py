@@ -28,3 +28,4 @@ VARIANTS = {
     "cohere2-half": lambda folder: cohere2(folder, {"rotary_pct": 0.5, "logit_scale": None, "rope_parameters": None}, dtype="bfloat16"),
 }
 EACH = ("command-r", "cohere2")
+NO_LOGITS = {"command-r-plus": "llama.cpp knows norms of heads in models of 64 layers only"}

@@ -25,3 +25,4 @@ VARIANTS = {
     "granitemoe-shared": lambda folder: make(folder, GraniteMoeSharedConfig, num_local_experts=4, num_experts_per_tok=2, shared_intermediate_size=32, dtype="bfloat16", **SCALES),
 }
 EACH = ("granite", "granitemoe")
+NO_LOGITS = {"granite-zero": "a factor of 0 is not written, and llama.cpp takes it as 1"}

@@ -3,7 +3,7 @@ from transformers import FalconMambaConfig, Mamba2Config, MambaConfig
 
 import tiny
 
-SMALL = dict(vocab_size=345, hidden_size=64, num_hidden_layers=2, bos_token_id=0, eos_token_id=0, pad_token_id=0)
+SMALL = dict(vocab_size=352, hidden_size=64, num_hidden_layers=2, bos_token_id=0, eos_token_id=0, pad_token_id=0)
 
 
 def agreed(name, tensor):
@@ -50,7 +50,7 @@ def twice(name, tensor):
 VARIANTS = {
     "mamba": mamba,
     "mamba-twice": lambda folder: mamba(folder, dtype="bfloat16", change=twice),
-    "mamba-untied": lambda folder: mamba(folder, tie_word_embeddings=False, use_bias=True, use_conv_bias=False, state_size=8, vocabulary=tiny.sentencepiece),
+    "mamba-untied": lambda folder: mamba(folder, vocab_size=345, tie_word_embeddings=False, use_bias=True, use_conv_bias=False, state_size=8, vocabulary=tiny.sentencepiece),
     "mamba-old": old,
     "falcon-mamba": lambda folder: mamba(folder, FalconMambaConfig, dtype="bfloat16", tie_word_embeddings=False, state_size=16),
     "mamba2": lambda folder: mamba(folder, Mamba2Config, num_heads=8, head_dim=16, n_groups=2, state_size=32),
@@ -58,3 +58,4 @@ VARIANTS = {
                                              vocabulary=tiny.sentencepiece, change=lambda name, tensor: {"model." + name: tensor}),
 }
 EACH = ("mamba", "mamba2")
+NO_LOGITS = {"mamba-untied": "llama.cpp wants as many rows as there are padded tokens"}

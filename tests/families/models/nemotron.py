@@ -20,3 +20,5 @@ VARIANTS = {
     "nemotron-linear": lambda folder: nemotron(folder, rope_parameters={"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0, "partial_rotary_factor": 0.25}),
     "nemotron-factor": lambda folder: nemotron(folder, {"factor": 4.0}),
 }
+NO_LOGITS = {"nemotron-biased": "llama.cpp has no Nemotron whose output is the embedding",
+             "nemotron-factor": "the framework does not know this factor"}

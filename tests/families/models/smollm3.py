@@ -20,3 +20,5 @@ VARIANTS = {
     "smollm3-llama3": lambda folder: smollm3(folder, rope_parameters={"rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0,
                                                                       "high_freq_factor": 4.0, "original_max_position_embeddings": 64}),
 }
+NO_LOGITS = {"smollm3-untied": "llama.cpp has no SmolLM3 with biases",
+             "smollm3-llama3": "llama.cpp has no SmolLM3 with these rotations"}
