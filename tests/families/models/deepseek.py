@@ -27,7 +27,9 @@ def predicted(name, tensor):
     return more
 
 
+WIDE = dict(qk_nope_head_dim=128, v_head_dim=128, kv_lora_rank=128, q_lora_rank=128, moe_intermediate_size=128)
 VARIANTS = {
+    "deepseek-wide": lambda folder: deepseek(folder, DeepseekV3Config, {"scoring_func": "sigmoid"}, n_group=4, topk_group=2, **WIDE),
     "deepseek-v2": lambda folder: deepseek(folder, DeepseekV2Config, rope_parameters=YARN, routed_scaling_factor=16.0),
     "deepseek-v2-groups": lambda folder: deepseek(folder, DeepseekV2Config, n_group=4, topk_group=2, topk_method="group_limited_greedy", norm_topk_prob=True),
     "deepseek-v2-lite": lambda folder: deepseek(folder, DeepseekV2Config, {"routed_scaling_factor": None}, dtype="bfloat16", q_lora_rank=None, n_shared_experts=1, attention_bias=True),
@@ -37,7 +39,7 @@ VARIANTS = {
     "deepseek-v3-plain": lambda folder: deepseek(folder, DeepseekV3Config, {"norm_topk_prob": None, "n_group": None, "topk_group": None}, first_k_dense_replace=2, n_routed_experts=16,
                                                  rope_parameters={"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0}),
 }
-EACH = ("deepseek-v2", "deepseek-v3")
+EACH = ("deepseek-wide",)
 NO_LOGITS = {"deepseek-v2-groups": "llama.cpp ranks groups as V3 does",
              "deepseek-v2-lite": "llama.cpp knows the lite models by their number of layers",
              "deepseek-v3-plain": "without scoring_func llama.cpp takes softmax"}

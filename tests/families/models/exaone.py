@@ -36,4 +36,4 @@ VARIANTS = {
     "exaone4-llama3": lambda folder: exaone4(folder, {"sliding_window_pattern": "LLLG"}, rope_parameters={**LLAMA3, "rope_theta": 1000000.0}),
     "exaone4-defaults": lambda folder: exaone4(folder, {"layer_types": None, "sliding_window": None, "sliding_window_pattern": None, "rope_parameters": None}),
 }
-EACH = ("exaone", "exaone4")
+EACH = ("exaone4",)

@@ -33,4 +33,4 @@ VARIANTS = {
     "minicpm3": lambda folder: minicpm3(folder, dtype="bfloat16", rope_parameters={**TABLES, "rope_theta": 10000.0}),
     "minicpm3-plain": lambda folder: minicpm3(folder, {"rms_norm_eps": None}, tie_word_embeddings=False),
 }
-EACH = ("minicpm", "minicpm3-plain")
+EACH = ("minicpm3-plain",)

@@ -40,3 +40,4 @@ VARIANTS = {
     "rwkv7-first": lambda folder: rwkv7(folder, first=False, name="Rwkv7ForCausalLM", intermediate_size=None),
     "rwkv7-ranks": lambda folder: rwkv7(folder, decay_low_rank_dim=None, a_low_rank_dim=None, v_low_rank_dim=None, gate_low_rank_dim=None),
 }
+EACH = ()  # its rows are too short for most types
