@@ -48,14 +48,16 @@ def twice(name, tensor):
 
 
 VARIANTS = {
+    "mamba2-biased": lambda folder: mamba(folder, Mamba2Config, num_heads=8, head_dim=16, n_groups=1, use_bias=True),
     "mamba": mamba,
     "mamba-twice": lambda folder: mamba(folder, dtype="bfloat16", change=twice),
     "mamba-untied": lambda folder: mamba(folder, vocab_size=345, tie_word_embeddings=False, use_bias=True, use_conv_bias=False, state_size=8, vocabulary=tiny.sentencepiece),
     "mamba-old": old,
     "falcon-mamba": lambda folder: mamba(folder, FalconMambaConfig, dtype="bfloat16", tie_word_embeddings=False, state_size=16),
     "mamba2": lambda folder: mamba(folder, Mamba2Config, num_heads=8, head_dim=16, n_groups=2, state_size=32),
-    "mamba2-codestral": lambda folder: mamba(folder, Mamba2Config, {"intermediate_size": 128}, num_heads=8, head_dim=16, n_groups=1, use_conv_bias=True, use_bias=True, dtype="bfloat16",
+    "mamba2-codestral": lambda folder: mamba(folder, Mamba2Config, {"intermediate_size": 128}, num_heads=8, head_dim=16, n_groups=1, dtype="bfloat16",
                                              vocabulary=tiny.sentencepiece, change=lambda name, tensor: {"model." + name: tensor}),
 }
 EACH = ("mamba", "mamba2")
-NO_LOGITS = {"mamba-untied": "llama.cpp wants as many rows as there are padded tokens"}
+NO_LOGITS = {"mamba2-biased": "llama.cpp has no Mamba 2 with these biases",
+             "mamba-untied": "llama.cpp wants as many rows as there are padded tokens"}
