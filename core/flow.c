@@ -71,6 +71,7 @@ ggx_status ggx_flow_apply(ggx_flow *flow, const ggx_conversion *wanted, ggx_erro
     ggx_recipe_env env = {.checkpoint = flow->model,
                           .type_name = "",
                           .via = wanted->via,
+                          .base = wanted->base,
                           .version = GGX_VERSION,
                           .settings = wanted->settings,
                           .setting_count = wanted->setting_count,
@@ -305,6 +306,7 @@ static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx
     ggx_status status = choose_type(flow, data, env, error);
     if (status != GGX_OK) return status;
     env->writer = flow->writer;
+    env->directory = directory.data;
     env->type_name = flow->type ? flow->type : "";
     if (!wanted->recipe && wanted->recommended) status = try_recommended(flow, wanted, directory.data, &recipe, error);
     if (status == GGX_OK && !recipe && (!wanted->recipe || strcmp(wanted->recipe, "none")))

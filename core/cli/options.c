@@ -75,6 +75,8 @@ static const option options[] = {
      FIELD(split_tensors)},
     {"override-kv", 0, MAKES_RESULT, "KEY=TYPE:VALUE", "set a key; TYPE is int, float, bool or str; repeatable",
      read_kv, 0},
+    {"base", 0, MAKES_PLAN | GGX_VERB_DIFF, "DIR", "the folder of the model that an adapter is for", read_text,
+     FIELD(base)},
     {"metadata", 0, MAKES_RESULT | GGX_VERB_DIFF, "FILE", "JSON with keys that go before those of the model's card",
      read_text, FIELD(metadata)},
     {"output", 'o', GGX_VERB_EDIT, "FILE", "make a changed copy; else FILE itself is changed", read_text,

@@ -19,6 +19,7 @@ static ggx_conversion conversion_of(const ggx_arguments *a)
                             .recipe = a->recipe,
                             .recommended = a->recommended,
                             .type = a->type,
+                            .base = a->base,
                             .overrides = a->overrides,
                             .override_count = a->override_count,
                             .pure = a->pure,

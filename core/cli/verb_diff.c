@@ -193,6 +193,7 @@ int ggx_verb_diff(ggx_cli *cli)
                                    .reader = a->reader,
                                    .recipe = a->recipe,
                                    .type = a->type,
+                                   .base = a->base,
                                    .via = a->via,
                                    .metadata = a->metadata,
                                    .settings = a->settings,

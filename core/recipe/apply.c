@@ -155,13 +155,15 @@ static ggx_status check_demands(ggx_apply *apply)
 
 static ggx_status run(ggx_apply *apply, ggx_recipe_result *out)
 {
-    ggx_status status = check_demands(apply);
-    if (status == GGX_OK) status = ggx_packed_make(apply);
-    if (status == GGX_OK) status = ggx_order_sources(apply);
+    const int partial = apply->env->partial;
+    /* what a whole model needs, files of its tokenizer for one, part of it may do without; a recipe without rules only refuses */
+    ggx_status status = partial && apply->recipe->rule_count ? GGX_OK : check_demands(apply);
+    if (status == GGX_OK && !partial) status = ggx_packed_make(apply);
+    if (status == GGX_OK && !partial) status = ggx_order_sources(apply);
     if (status == GGX_OK) status = claim_all(apply);
     for (uint64_t i = 0; i < apply->env->checkpoint->tensor_count && status == GGX_OK; i++)
         if (apply->claimed[i]) status = make_claimed(apply, i);
-    for (uint32_t r = 0; r < apply->recipe->rule_count && status == GGX_OK; r++)
+    for (uint32_t r = 0; r < apply->recipe->rule_count && status == GGX_OK && !partial; r++)
         if (apply->recipe->rules[r].kind == GGX_RULE_CONST) status = make_constants(apply, r, 0, NULL);
     out->checkpoint = apply->env->checkpoint;
     out->uses = apply->uses;
@@ -172,7 +174,7 @@ static ggx_status run(ggx_apply *apply, ggx_recipe_result *out)
     status = ggx_order_outputs(apply, out);
     if (covered != GGX_OK) return covered;
     apply->eval->made = out;
-    return status == GGX_OK ? ggx_header_make(apply, out) : status;
+    return status == GGX_OK && !partial ? ggx_header_make(apply, out) : status;
 }
 
 ggx_status ggx_recipe_apply(ggx_arena *arena, const ggx_recipe *recipe, const ggx_recipe_env *env,
@@ -186,8 +188,9 @@ ggx_status ggx_recipe_apply(ggx_arena *arena, const ggx_recipe *recipe, const gg
         return ggx_origin_fail(&recipe->origin, GGX_WHOLE, error, GGX_E_UNSUPPORTED,
                                "recipe %s has no output for writer %s; see its 'outputs', or use --recipe none",
                                recipe->id, env->writer ? env->writer : "(none)");
+    if (recipe->adapter) return ggx_adapter_apply(arena, recipe, apply.profile, env, out, error);
     ggx_recipe_env laid = *env;
-    if (ggx_recipe_decodes(recipe)) {
+    if (ggx_recipe_decodes(recipe) && !env->partial) {
         const uint64_t room = recipe->packed_count ? env->checkpoint->tensor_count : 0;
         ggx_status made = ggx_overlay_make(arena, env->checkpoint, room, &apply.overlay, error);
         if (made != GGX_OK || !apply.overlay) return made;

@@ -145,7 +145,8 @@ ggx_status ggx_coverage_check(ggx_apply *apply)
 {
     const ggx_checkpoint *c = apply->env->checkpoint;
     ggx_status status = GGX_OK;
-    for (uint32_t r = 0; r < apply->recipe->rule_count && status == GGX_OK; r++) status = ggx_coverage_rule(apply, r);
+    for (uint32_t r = 0; r < apply->recipe->rule_count && status == GGX_OK && !apply->env->partial; r++)
+        status = ggx_coverage_rule(apply, r);
     for (uint64_t i = 0; i < c->tensor_count && status == GGX_OK; i++) {
         if (ggx_tensor_hidden(c, i)) continue;
         if (apply->used[i] || (!apply->claimed[i] && c->tensors[i].flags & GGX_TENSOR_AUXILIARY)) continue;

@@ -208,6 +208,7 @@ static ggx_status extend_backwards(ggx_arena *arena, struct ggx_recipe *recipe, 
 ggx_status ggx_recipe_extend(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
                              ggx_error *error)
 {
+    if (!recipe->adapter) recipe->adapter = base->adapter;
     if (!recipe->when) recipe->when = base->when;
     if (!*recipe->about) recipe->about = base->about;
     if (!recipe->prefixes) recipe->prefixes = base->prefixes;

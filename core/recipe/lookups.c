@@ -434,7 +434,7 @@ const ggx_function ggx_lookup_functions[] = {
 
 static const ggx_function *const tables[] = {ggx_pure_functions,  ggx_lookup_functions, ggx_token_functions,
                                              ggx_vocab_functions, ggx_made_functions,   ggx_card_functions,
-                                             ggx_near_functions};
+                                             ggx_near_functions,  ggx_adapter_functions};
 
 const ggx_function *ggx_function_find(ggx_str name)
 {

@@ -158,7 +158,22 @@ typedef struct ggx_demand { /* of "require" */
     ggx_node *that, *otherwise;
 } ggx_demand;
 
+/* "adapter": tensors that are factors of a base model's weights */
+typedef struct ggx_adapter_pair {
+    ggx_pattern *a, *b, *as;
+} ggx_adapter_pair;
+
+typedef struct ggx_adapter {
+    ggx_origin origin;
+    ggx_node *base; /* the base model's folder, or NULL */
+    ggx_adapter_pair *pairs;
+    uint32_t pair_count, plain_count;
+    ggx_pattern **plain; /* tensors that are the base's own, changed as a whole */
+    ggx_str suffix[2];
+} ggx_adapter;
+
 struct ggx_recipe {
+    const ggx_adapter *adapter; /* or NULL */
     const char *id, *about, *path, *config;
     int32_t specificity; /* 0 not given */
     ggx_origin origin;
@@ -221,6 +236,11 @@ ggx_status ggx_parse_named(const ggx_recipe_parser *parser, const ggx_json *json
                            uint32_t *count);
 ggx_status ggx_parse_outputs(const ggx_recipe_parser *parser, const ggx_json *object, struct ggx_recipe *recipe);
 ggx_status ggx_parse_domain(const ggx_recipe_parser *parser, const ggx_json *member, ggx_domain *out);
+
+ggx_status ggx_parse_adapter(const ggx_recipe_parser *parser, const ggx_json *json, struct ggx_recipe *recipe);
+/* adapter.c: instead of ggx_recipe_apply for a recipe with "adapter". */
+ggx_status ggx_adapter_apply(ggx_arena *arena, const struct ggx_recipe *recipe, const ggx_profile *profile,
+                             const ggx_recipe_env *env, ggx_recipe_result *out, ggx_error *error);
 
 /* The fields of a header, added to the profile; NULL: none. */
 ggx_status ggx_parse_header(const ggx_recipe_parser *parser, const ggx_json *json, ggx_profile *profile);

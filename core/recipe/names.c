@@ -99,7 +99,7 @@ static int is_size(const char *text)
     return !*at || (is_digit(*at) && !at[1]);
 }
 
-/* A size that the model is far from is the length of a context: a finetune, in lower case. */
+/* `parameters` is negative for an adapter. A size that the model is far from is the length of a context: a finetune, in lower case. */
 static void settle_size(part *p, double parameters)
 {
     char *text = p->text;
@@ -116,7 +116,7 @@ static void settle_size(part *p, double parameters)
     if (n > 1 && is_digit(text[n - 2]) && strchr("kmbt", text[n - 1])) text[n - 1] = high(text[n - 1]);
     const char *units = " KMBT", *unit = n ? strchr(units, text[n - 1]) : NULL;
     const char *end = skip_number(text, ".", 1);
-    if (parameters > 0 && unit && end == text + n - 1) {
+    if ((parameters > 0 || parameters < 0) && unit && end == text + n - 1) {
         double label = 0, scale = 1;
         for (const char *c = text; c < end; c++) {
             if (*c == '.')
@@ -128,7 +128,8 @@ static void settle_size(part *p, double parameters)
                 label = 10 * label + (*c - '0');
         }
         for (const char *u = units; u < unit; u++) label *= 1000;
-        if (fabs(label - parameters) > floor(7 * parameters / 8)) {
+        /* an adapter need not have all layers: labels of more than it has are right */
+        if (parameters < 0 ? label < floor(-parameters / 8) : fabs(label - parameters) > floor(7 * parameters / 8)) {
             p->kinds |= FINETUNE;
             text[n - 1] = low(text[n - 1]);
         }
@@ -139,6 +140,7 @@ static void settle_size(part *p, double parameters)
 static void annotate(part *parts, uint32_t n, double parameters)
 {
     static const char *const finetunes[] = {"chat", "instruct", "vision", "lora", NULL};
+    static const char *const adapters[] = {"lora", NULL}; /* of one this says nothing new */
     for (uint32_t i = 0; i < n; i++) {
         part *p = &parts[i];
         if (is_version(p->text)) {
@@ -149,7 +151,7 @@ static void annotate(part *parts, uint32_t n, double parameters)
         } else if (i && is_size(p->text)) {
             settle_size(p, parameters);
         } else if (i && is_word(p->text, finetunes)) {
-            p->kinds = FINETUNE;
+            p->kinds = parameters < 0 && is_word(p->text, adapters) ? TYPE : FINETUNE;
         }
     }
 }

@@ -153,6 +153,7 @@ static ggx_status parse_top(const ggx_recipe_parser *parser, const ggx_json *roo
     if (status == GGX_OK) status = parse_prefixes(parser, ggx_json_get(root, "prefixes"), recipe);
     if (status == GGX_OK) status = parse_options(parser, ggx_json_get(root, "options"), recipe);
     if (status == GGX_OK) status = parse_without(parser, ggx_json_get(root, "without"), recipe);
+    if (status == GGX_OK) status = ggx_parse_adapter(parser, ggx_json_get(root, "adapter"), recipe);
     if (status == GGX_OK) status = ggx_parse_packed(parser, ggx_json_get(root, "packed"), recipe);
     if (status == GGX_OK) status = ggx_parse_rules(parser, ggx_json_get(root, "tensors"), recipe);
     return status == GGX_OK ? ggx_parse_outputs(parser, ggx_json_get(root, "outputs"), recipe) : status;

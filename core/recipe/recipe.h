@@ -79,6 +79,10 @@ typedef struct ggx_recipe_env {
     ggx_metadata_file *metadata; /* or NULL */
     const ggx_run *run;          /* may be NULL */
     int32_t nested;              /* 1: the recipe is only compared with another one */
+    int32_t
+        partial; /* 1: only some of the model's tensors are there, as in an adapter: none is missed, nothing is added, no header is made */
+    const char *base;      /* folder of the model that an adapter is for, or NULL */
+    const char *directory; /* of ggx's recipes, or NULL: the recipe's own */
 } ggx_recipe_env;
 
 /* Parses a recipe from text; `path` is for messages ("file:line:column: …"). `search` is the recipe directory for `extends`. The

@@ -110,6 +110,8 @@ typedef struct ggx_eval {
     const ggx_local *inner;        /* what values marked in of_inner see: those of a mixture that hold for one tensor */
     const uint8_t *of_inner;       /* for each value, or NULL */
     const ggx_recipe_result *made; /* mixtures: what the recipe made; else NULL */
+    const struct ggx_recipe *family; /* headers of adapters: the base model's recipe, and what it sees; else NULL */
+    const ggx_recipe_env *family_env;
     ggx_json_file *files;
     struct ggx_vocabulary *vocabularies; /* read so far */
 } ggx_eval;
@@ -184,7 +186,8 @@ ggx_value ggx_value_text(ggx_str text);
 /* --- functions.c, lookups.c --- */
 const ggx_function *ggx_function_find(ggx_str name);
 extern const ggx_function ggx_pure_functions[], ggx_lookup_functions[], ggx_token_functions[], ggx_vocab_functions[],
-    ggx_made_functions[], ggx_card_functions[], ggx_near_functions[]; /* ended by a NULL name */
+    ggx_made_functions[], ggx_card_functions[], ggx_near_functions[],
+    ggx_adapter_functions[]; /* ended by a NULL name */
 void ggx_vocabularies_close(ggx_eval *eval);
 /* names.c */
 ggx_status ggx_call_model_parts(ggx_eval *eval, const ggx_node *node, const ggx_value *args, uint32_t count,

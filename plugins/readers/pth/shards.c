@@ -10,7 +10,7 @@
 #define INDEX_END ".bin.index.json"
 #define MAIN_FILE "pytorch_model.bin"
 
-static const char *const file_ends[] = {".pth", ".pt", ".th", ".ckpt"};
+static const char *const file_ends[] = {".pth", ".pt", ".th", ".ckpt", "_model.bin"}; /* adapter_model.bin is PEFT's */
 static const ggx_folder_names folder_names = {.index_end = INDEX_END,
                                               .main_index = "pytorch_model.bin.index.json",
                                               .main_file = MAIN_FILE,
