@@ -13,6 +13,8 @@ typedef struct symmetric_chunk {
     mask zero[SUBS_MAX];        /* of each group: sub-blocks without a level */
     sub_values scales, sums, d; /* d: scales as a reader will see them */
     uint8_t levels[LANES][SUPER];
+    uint8_t moving[SUBS_MAX * LANES]; /* q3_k without an importance matrix: sub-blocks with a level to move */
+    int movings;
     uint32_t bad; /* bit k: super-block k is for portable C */
 } symmetric_chunk;
 
@@ -55,23 +57,33 @@ static void search_q6_group(symmetric_chunk *c, int group, const float *imatrix)
     mark_supers(&c->at, group, fit.bad, &c->bad);
 }
 
-/* Codes of one super-block's scales; 0 when it is all zero. */
-static int store_q6_scales(block_q6_k *to, const float *scales, float *stored)
+/* Codes of the super-blocks' scales. Returns the super-blocks that are all zero as bits. */
+static uint32_t store_q6_scales(symmetric_chunk *c, block_q6_k *to)
 {
-    int at = find_largest(scales);
-    if (at < 0 || fabsf(scales[at]) < GGX_GROUP_EPSILON) {
-        memset(to, 0, sizeof *to);
-        memset(stored, 0, SUPER / SUB * sizeof *stored);
-        return 0;
+    lanes scales[SUBS_MAX], magnitude;
+    mask bad;
+    int32_t codes[SUBS_MAX][LANES];
+    float d[LANES];
+    turn_values(&c->at, &c->scales, scales);
+    lanes inverse = f_div(f_set(-128), find_largest_lanes(SUBS_MAX, scales, &magnitude, &bad));
+    uint32_t zero = m_bits(f_lt(magnitude, f_set(GGX_GROUP_EPSILON)));
+    for (int s = 0; s < SUBS_MAX; s++) i_store(codes[s], i_min(f_round_i(f_mul(inverse, scales[s])), i_set(127)));
+    f_store(d, f_div(f_set(1), inverse));
+    for (int k = 0; k < c->at.count; k++) {
+        float *stored = c->d.v + k * SUBS_MAX;
+        if (zero >> k & 1) {
+            memset(to + k, 0, sizeof *to);
+            memset(stored, 0, SUBS_MAX * sizeof *stored);
+            continue;
+        }
+        ggx_scale_put(to[k].d, d[k]);
+        float as_read = ggx_scale_get(to[k].d);
+        for (int s = 0; s < SUBS_MAX; s++) {
+            to[k].scales[s] = (uint8_t)codes[s][k];
+            stored[s] = as_read * (float)(int8_t)to[k].scales[s];
+        }
     }
-    float inverse = -128.0f / scales[at];
-    ggx_scale_put(to->d, 1 / inverse);
-    float d = ggx_scale_get(to->d);
-    for (int s = 0; s < SUPER / SUB; s++) {
-        to->scales[s] = (uint8_t)ggx_i32_min(ggx_i32_round(inverse * scales[s]), 127);
-        stored[s] = d * (float)(int8_t)to->scales[s];
-    }
-    return 1;
+    return zero;
 }
 
 void ggx_quantize_q6_k_lanes(const float *in, void *out, uint64_t rows, uint64_t cols, const float *imatrix,
@@ -84,43 +96,70 @@ void ggx_quantize_q6_k_lanes(const float *in, void *out, uint64_t rows, uint64_t
     c.at.sub = SUB;
     for (uint64_t b = 0; b < total; b += LANES, to += LANES) {
         open_chunk(&c.at, in, b, total, cols, imatrix);
-        int groups = count_groups(&c.at), some[LANES] = {0};
+        int groups = count_groups(&c.at);
         c.bad = 0;
         for (int g = 0; g < groups; g++) search_q6_group(&c, g, imatrix);
-        for (int k = 0; k < c.at.count; k++)
-            some[k] = store_q6_scales(to + k, c.scales.v + k * SUPER / SUB, c.d.v + k * SUPER / SUB);
+        uint32_t zero = store_q6_scales(&c, to);
         for (int g = 0; g < groups; g++) round_group(&c, g, 32, NULL);
         for (int k = 0; k < c.at.count; k++) {
             if (c.bad >> k & 1)
                 ggx_quantize_q6_k(c.at.x[k], to + k, 1, SUPER, imatrix ? c.at.imatrix[k] : NULL, NULL);
-            else if (some[k])
+            else if (!(zero >> k & 1))
                 pack_q6_levels(to + k, c.levels[k]);
         }
     }
     v_leave();
 }
 
-/* Moves single levels to where they fit the others' scale better, up to five rounds, an element weighing its square. */
+/* The start of q3_k's search without an importance matrix, an element weighing its square. */
+typedef struct q3_start {
+    lanes levels[SUB], xl, l2; /* levels of the first scale, and the sums whose quotient is the best one for these */
+    mask zero, bad;
+} q3_start;
+
+static inline void start_q3_lanes(const lanes *x, q3_start *start)
+{
+    lanes magnitude;
+    lanes largest = find_largest_lanes(SUB, x, &magnitude, &start->bad);
+    lanes inverse = f_div(f_set(-4), largest);
+    start->xl = start->l2 = f_zero();
+    start->zero = f_lt(magnitude, f_set(GGX_GROUP_EPSILON));
+    start->bad = m_or(start->bad, m_and(m_not(start->zero), m_not(f_roundable(f_mul(inverse, largest)))));
+    for (int i = 0; i < SUB; i++) {
+        lanes w = f_mul(x[i], x[i]), l = f_clamp(f_round(f_mul(inverse, x[i])), -4, 3);
+        start->levels[i] = l;
+        start->xl = f_add(start->xl, f_mul(f_mul(w, x[i]), l));
+        start->l2 = f_add(start->l2, f_mul(f_mul(w, l), l));
+    }
+}
+
+/* The element's level that fits the others' scale, where it is another than it has and there is such a scale; the others' sums. */
+static inline mask move_q3_level(lanes x, lanes lf, lanes *xl, lanes *l2, lanes *to)
+{
+    lanes w = f_mul(x, x);
+    *xl = f_sub(*xl, f_mul(f_mul(w, x), lf));
+    *l2 = f_sub(*l2, f_mul(f_mul(w, lf), lf));
+    *to = f_from_i(i_clamp(f_round_i(f_div(f_mul(x, *l2), *xl)), -4, 3));
+    return m_and(f_lt(f_zero(), *xl), m_not(f_eq(*to, lf)));
+}
+
+static inline lanes scale_q3(lanes xl, lanes l2)
+{
+    return f_pick(f_lt(f_zero(), l2), f_div(xl, l2), f_zero());
+}
+
+/* Moves single levels to where they fit the others' scale better, up to five rounds. */
 static lanes improve_q3_lanes(const lanes *x, lanes *levels, lanes sum_xl, lanes sum_l2)
 {
-    lanes w[SUB], wx[SUB];
-    for (int i = 0; i < SUB; i++) {
-        w[i] = f_mul(x[i], x[i]);
-        wx[i] = f_mul(w[i], x[i]);
-    }
     for (int round = 0; round < 5; round++) {
         uint32_t changed = 0;
         for (int i = 0; i < SUB; i++) {
-            lanes lf = levels[i];
-            lanes xl = f_sub(sum_xl, f_mul(wx[i], lf)), l2 = f_sub(sum_l2, f_mul(f_mul(w[i], lf), lf));
-            mask wins = f_lt(f_zero(), xl);
-            lanes product = f_mul(x[i], l2);
-            ilanes to = i_clamp(f_round_i(f_div(product, xl)), -4, 3);
-            lanes l = f_from_i(to);
-            wins = m_and(wins, m_not(f_eq(l, lf)));
+            lanes lf = levels[i], xl = sum_xl, l2 = sum_l2, l;
+            mask wins = move_q3_level(x[i], lf, &xl, &l2, &l);
             if (!m_bits(wins)) continue;
-            xl = f_add(xl, f_mul(wx[i], l));
-            l2 = f_add(l2, f_mul(f_mul(w[i], l), l));
+            lanes w = f_mul(x[i], x[i]);
+            xl = f_add(xl, f_mul(f_mul(w, x[i]), l));
+            l2 = f_add(l2, f_mul(f_mul(w, l), l));
             wins = m_and(wins, f_lt(f_zero(), l2));
             wins = m_and(wins, f_lt(f_mul(f_mul(sum_xl, sum_xl), l2), f_mul(f_mul(xl, xl), sum_l2)));
             levels[i] = f_pick(wins, l, lf);
@@ -130,27 +169,54 @@ static lanes improve_q3_lanes(const lanes *x, lanes *levels, lanes sum_xl, lanes
         }
         if (!changed) break;
     }
-    return f_pick(f_lt(f_zero(), sum_l2), f_div(sum_xl, sum_l2), f_zero());
+    return scale_q3(sum_xl, sum_l2);
 }
 
+/* Four of five sub-blocks have no level to move. As long as none has moved, the sums are those of the start, so all elements are looked
+ * at side by side; the others are collected for improve_moving. */
 static void search_q3_plain_group(symmetric_chunk *c, int group)
 {
-    lanes *x = c->x + group * SUB, *levels = c->found + group * SUB, magnitude, sum_xl = f_zero(), sum_l2 = f_zero();
-    mask bad;
-    gather_group(&c->at, c->at.x, SUB, group, x);
-    lanes largest = find_largest_lanes(SUB, x, &magnitude, &bad);
-    lanes inverse = f_div(f_set(-4), largest);
-    c->zero[group] = f_lt(magnitude, f_set(GGX_GROUP_EPSILON));
-    bad = m_or(bad, m_and(m_not(c->zero[group]), m_not(f_roundable(f_mul(inverse, largest)))));
+    const lanes *x = c->x + group * SUB;
+    q3_start start;
+    mask moves = m_none();
+    gather_group(&c->at, c->at.x, SUB, group, c->x + group * SUB);
+    start_q3_lanes(x, &start);
     for (int i = 0; i < SUB; i++) {
-        lanes w = f_mul(x[i], x[i]), l = f_clamp(f_round(f_mul(inverse, x[i])), -4, 3);
-        levels[i] = l;
-        sum_xl = f_add(sum_xl, f_mul(f_mul(w, x[i]), l));
-        sum_l2 = f_add(sum_l2, f_mul(f_mul(w, l), l));
+        lanes xl = start.xl, l2 = start.l2, l;
+        c->found[group * SUB + i] = start.levels[i];
+        moves = m_or(moves, move_q3_level(x[i], start.levels[i], &xl, &l2, &l));
     }
-    lanes scale = improve_q3_lanes(x, levels, sum_xl, sum_l2);
-    f_store(c->scales.v + group * LANES, f_pick(c->zero[group], f_zero(), scale));
-    mark_supers(&c->at, group, bad, &c->bad);
+    c->zero[group] = start.zero;
+    f_store(c->scales.v + group * LANES, f_pick(start.zero, f_zero(), scale_q3(start.xl, start.l2)));
+    mark_supers(&c->at, group, start.bad, &c->bad);
+    uint32_t bits = m_bits(m_and(moves, m_not(start.zero)));
+    for (; bits; bits &= bits - 1) c->moving[c->movings++] = (uint8_t)(group * LANES + __builtin_ctz(bits));
+}
+
+/* The sub-blocks that have a level to move, LANES at a time. */
+static void improve_moving(symmetric_chunk *c)
+{
+    for (int first = 0; first < c->movings; first += LANES) {
+        const int count = c->movings - first < LANES ? c->movings - first : LANES;
+        const float *runs[LANES];
+        float levels[SUB][LANES], scales[LANES];
+        lanes x[SUB];
+        q3_start start;
+        for (int k = 0; k < LANES; k++) {
+            const int at = c->moving[first + (k < count ? k : count - 1)];
+            runs[k] = c->at.x[at >> c->at.shift] + (at & (c->at.subs - 1)) * SUB;
+        }
+        lanes_gather(runs, SUB, x);
+        start_q3_lanes(x, &start);
+        f_store(scales, improve_q3_lanes(x, start.levels, start.xl, start.l2));
+        for (int i = 0; i < SUB; i++) f_store(levels[i], start.levels[i]);
+        for (int k = 0; k < count; k++) {
+            const int at = c->moving[first + k];
+            float *found = (float *)(void *)(c->found + at / LANES * SUB) + at % LANES;
+            c->scales.v[at] = scales[k];
+            for (int i = 0; i < SUB; i++) found[i * LANES] = levels[i][k];
+        }
+    }
 }
 
 static void search_q3_weighted_group(symmetric_chunk *c, int group, const float *powers)
@@ -241,12 +307,14 @@ void ggx_quantize_q3_k_lanes(const float *in, void *out, uint64_t rows, uint64_t
         open_chunk(&c.at, in, b, total, cols, imatrix);
         int groups = count_groups(&c.at);
         c.bad = 0;
+        c.movings = 0;
         if (imatrix) f_store(powers, f_div(f_mul(f_set(2), sum_power(&c.at)), f_set(SUPER)));
         for (int g = 0; g < groups; g++)
             if (imatrix)
                 search_q3_weighted_group(&c, g, powers);
             else
                 search_q3_plain_group(&c, g);
+        improve_moving(&c);
         store_q3_scales(&c, to, imatrix != NULL);
         for (int g = 0; g < groups; g++) round_group(&c, g, 4, imatrix ? NULL : c.found + g * SUB);
         for (int k = 0; k < c.at.count; k++) {

@@ -97,6 +97,8 @@ static inline lanes f_round(lanes x) { return (lanes)EACH(v_round, x); } /* to n
 static inline lanes f_from_i(ilanes x) { return (lanes)EACH(v_from_i, x); }
 static inline ilanes f_to_i(lanes x) { return (ilanes)EACH(v_to_i, x); } /* toward zero */
 static inline ilanes f_bits(lanes x) { return (ilanes)EACH(v_bits, x); }
+static inline lanes f_sign(lanes x) { return (lanes)EACH(v_sign, x); } /* the sign bit alone */
+static inline lanes f_flip(lanes x, lanes sign) { return (lanes)EACH2(v_flip, x, sign); } /* x with a minus where there is a sign */
 
 static inline mask f_lt(lanes x, lanes y) { return (mask)EACH2(v_lt, x, y); }
 static inline mask f_le(lanes x, lanes y) { return (mask)EACH2(v_le, x, y); }
@@ -117,6 +119,12 @@ static inline ilanes i_pick(mask m, ilanes yes, ilanes no) { return (ilanes)EACH
 static inline mask m_and(mask x, mask y) { return (mask)EACH2(vm_and, x, y); }
 static inline mask m_or(mask x, mask y) { return (mask)EACH2(vm_or, x, y); }
 static inline mask m_not(mask x) { return (mask)EACH(vm_not, x); }
+
+/* Keeps a vector in a register, where the compiler would load it again for each use. */
+static inline vec v_hold(vec x) { __asm__("" : "+x"(x)); return x; }
+/* Vector v of the lanes. */
+static inline vec f_part(const lanes *x, int v) { return v_load((const float *)(const void *)x + v * VEC); }
+static inline void f_put_part(lanes *x, int v, vec part) { v_store((float *)(void *)x + v * VEC, part); }
 
 #if VECS == 2
 static inline lanes f_load(const float *from) { return (lanes){v_load(from), v_load(from + VEC)}; }

@@ -25,6 +25,8 @@ static inline vec v_min(vec a, vec b) { return _mm256_min_ps(a, b); }
 static inline vec v_max(vec a, vec b) { return _mm256_max_ps(a, b); }
 static inline vec v_abs(vec x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x); }
 static inline vec v_neg(vec x) { return _mm256_xor_ps(_mm256_set1_ps(-0.0f), x); }
+static inline vec v_sign(vec x) { return _mm256_and_ps(_mm256_set1_ps(-0.0f), x); }
+static inline vec v_flip(vec x, vec sign) { return _mm256_xor_ps(x, sign); }
 static inline vec v_round(vec x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 static inline vec v_from_i(ivec v) { return _mm256_cvtepi32_ps(v); }
 static inline ivec v_to_i(vec x) { return _mm256_cvttps_epi32(x); }

@@ -25,6 +25,8 @@ static inline vec v_min(vec a, vec b) { return vbslq_f32(vcltq_f32(a, b), a, b);
 static inline vec v_max(vec a, vec b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 static inline vec v_abs(vec x) { return vabsq_f32(x); }
 static inline vec v_neg(vec x) { return vnegq_f32(x); }
+static inline vec v_sign(vec x) { return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(x), vdupq_n_u32(0x80000000u))); }
+static inline vec v_flip(vec x, vec sign) { return vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(x), vreinterpretq_u32_f32(sign))); }
 static inline vec v_round(vec x) { return vrndnq_f32(x); }
 static inline vec v_from_i(ivec v) { return vcvtq_f32_s32(v); }
 static inline ivec v_to_i(vec x) { return vcvtq_s32_f32(x); }

@@ -130,122 +130,129 @@ static inline lanes find_largest_lanes(int n, const lanes *x, lanes *magnitude, 
     return largest;
 }
 
-#define SYMMETRIC_TRIALS 18
+#define SYMMETRIC_TRIALS 18 /* besides the first, whose largest element comes to nmax */
 
-/* What the trials of a symmetric search share. */
+/* What the trials of a symmetric search share. `sides`: the elements with the sign of the largest turned to plus, so that levels are
+ * those of a negative inverse scale; and twice with large ones made smaller as far as no trial of a stage sees (find_sides). */
 typedef struct symmetric_lanes {
     int n, nmax;
-    const lanes *x, *weights;
+    const lanes *weights;
     lanes wx[GROUP_MAX]; /* weights times x */
+    lanes sides[3][GROUP_MAX];
 } symmetric_lanes;
 
-/* The two sums of which the best scale for the levels at this inverse scale is the quotient. */
-static inline void fit_symmetric_lanes(const symmetric_lanes *in, int clamp_low, int clamp_high, lanes inverse,
-                                       lanes *sum_xl, lanes *sum_l2)
+/* The first trial of each stage, and the last one's end: below nmax - 1/2 no level needs a clamp, below nmax + 1/2 only those above
+ * do. */
+static const int symmetric_stages[4] = {0, 3, 12, SYMMETRIC_TRIALS};
+
+/* By how much each trial is below or beyond nmax. */
+static const float symmetric_offsets[SYMMETRIC_TRIALS] = {
+    0.1f * -9, 0.1f * -8, 0.1f * -7, 0.1f * -6, 0.1f * -5, 0.1f * -4, 0.1f * -3, 0.1f * -2, 0.1f * -1,
+    0.1f * 1,  0.1f * 2,  0.1f * 3,  0.1f * 4,  0.1f * 5,  0.1f * 6,  0.1f * 7,  0.1f * 8,  0.1f * 9,
+};
+
+/* Elements so that no level needs a clamp: what would be rounded to a level above nmax - 1 by one trial of a stage, all trials round
+ * to nmax - 1 or above. So it may be any value that all of them round to nmax - 1. Likewise below -nmax. The ratios are halfway
+ * between the ends of what may be, a thousandth from either, so the rounding of a few operations does not matter. */
+static inline void find_sides(symmetric_lanes *in, const lanes *x, lanes largest, lanes magnitude)
 {
-    lanes xl = f_zero(), l2 = f_zero(), low = f_set((float)-in->nmax), high = f_set((float)(in->nmax - 1));
+    const float nmax = (float)in->nmax;
+    const lanes sign = f_sign(largest);
+    for (int i = 0; i < in->n; i++) in->sides[0][i] = f_flip(x[i], sign);
+    for (int stage = 1; stage < 3; stage++) {
+        const float least = nmax + symmetric_offsets[symmetric_stages[stage]];
+        const float most = nmax + symmetric_offsets[symmetric_stages[stage + 1] - 1];
+        const float above = ((nmax - 1.5f) / least + (nmax - 0.5f) / most) / 2;
+        const float below = ((nmax - 0.5f) / least + (nmax + 0.5f) / most) / 2;
+        const lanes low = f_mul(magnitude, f_set(-above)), high = f_mul(magnitude, f_set(below));
+        for (int i = 0; i < in->n; i++) {
+            in->sides[stage][i] = f_max(in->sides[0][i], low);
+            if (stage == 2) in->sides[stage][i] = f_min(in->sides[stage][i], high);
+        }
+    }
+}
+
+/* Of each trial, the two sums of which the best scale for its levels is the quotient; the first trial is the last here. */
+typedef struct symmetric_sums {
+    lanes inverse[SYMMETRIC_TRIALS + 1], xl[SYMMETRIC_TRIALS + 1], l2[SYMMETRIC_TRIALS + 1];
+} symmetric_sums;
+
+/* Those of three trials from number k on, in vector v of the lanes: three hide each other's waiting. */
+static inline void sum_three(const symmetric_lanes *in, const lanes *x, int v, symmetric_sums *sums, int k)
+{
+    vec xl0 = v_set(0), l20 = xl0, xl1 = xl0, l21 = xl0, xl2 = xl0, l22 = xl0;
+    const vec first = f_part(sums->inverse + k, v), second = f_part(sums->inverse + k + 1, v);
+    const vec third = f_part(sums->inverse + k + 2, v);
     for (int i = 0; i < in->n; i++) {
-        lanes l = f_round(f_mul(inverse, in->x[i]));
-        if (clamp_high) l = f_min(l, high);
-        if (clamp_low) l = f_max(l, low);
+        const vec y = f_part(x + i, v), wx = v_hold(f_part(in->wx + i, v)), w = v_hold(f_part(in->weights + i, v));
+        const vec l0 = v_round(v_mul(first, y)), l1 = v_round(v_mul(second, y)), l2 = v_round(v_mul(third, y));
+        xl0 = v_add(xl0, v_mul(wx, l0));
+        xl1 = v_add(xl1, v_mul(wx, l1));
+        xl2 = v_add(xl2, v_mul(wx, l2));
+        l20 = v_add(l20, v_mul(v_mul(w, l0), l0));
+        l21 = v_add(l21, v_mul(v_mul(w, l1), l1));
+        l22 = v_add(l22, v_mul(v_mul(w, l2), l2));
+    }
+    f_put_part(sums->xl + k, v, xl0);
+    f_put_part(sums->xl + k + 1, v, xl1);
+    f_put_part(sums->xl + k + 2, v, xl2);
+    f_put_part(sums->l2 + k, v, l20);
+    f_put_part(sums->l2 + k + 1, v, l21);
+    f_put_part(sums->l2 + k + 2, v, l22);
+}
+
+static inline void sum_first(const symmetric_lanes *in, symmetric_sums *sums)
+{
+    lanes xl = f_zero(), l2 = f_zero();
+    for (int i = 0; i < in->n; i++) {
+        const lanes l = f_round(f_mul(sums->inverse[SYMMETRIC_TRIALS], in->sides[1][i]));
         xl = f_add(xl, f_mul(in->wx[i], l));
         l2 = f_add(l2, f_mul(f_mul(in->weights[i], l), l));
     }
-    *sum_xl = xl;
-    *sum_l2 = l2;
+    sums->xl[SYMMETRIC_TRIALS] = xl;
+    sums->l2[SYMMETRIC_TRIALS] = l2;
 }
 
-/* The search so far. */
-typedef struct symmetric_best {
-    lanes scale, score, inverse;
-} symmetric_best;
-
-/* The same of two trials, which hide each other's waiting. */
-static inline void fit_two_symmetric_lanes(const symmetric_lanes *in, int clamp_low, int clamp_high,
-                                           const lanes *inverses, lanes *sum_xl, lanes *sum_l2)
+/* The best of all trials. What wins is picked without a branch: with so many lanes one wins most of the time. */
+static inline void pick_symmetric(const symmetric_sums *sums, lanes *scale, lanes *inverse)
 {
-    lanes xl0 = f_zero(), l20 = f_zero(), xl1 = f_zero(), l21 = f_zero(), first = inverses[0], second = inverses[1];
-    lanes low = f_set((float)-in->nmax), high = f_set((float)(in->nmax - 1));
-    for (int i = 0; i < in->n; i++) {
-        lanes x = in->x[i], wx = in->wx[i], w = in->weights[i];
-        lanes l0 = f_round(f_mul(first, x)), l1 = f_round(f_mul(second, x));
-        if (clamp_high) {
-            l0 = f_min(l0, high);
-            l1 = f_min(l1, high);
-        }
-        if (clamp_low) {
-            l0 = f_max(l0, low);
-            l1 = f_max(l1, low);
-        }
-        xl0 = f_add(xl0, f_mul(wx, l0));
-        xl1 = f_add(xl1, f_mul(wx, l1));
-        l20 = f_add(l20, f_mul(f_mul(w, l0), l0));
-        l21 = f_add(l21, f_mul(f_mul(w, l1), l1));
-    }
-    sum_xl[0] = xl0;
-    sum_xl[1] = xl1;
-    sum_l2[0] = l20;
-    sum_l2[1] = l21;
-}
-
-/* The trials; `clamp_high` is 0 when no lane has an element that could need it. What wins is picked without a branch: with so many
- * lanes one wins most of the time. */
-static inline void try_all_symmetric_lanes(const symmetric_lanes *in, int clamp_high, const lanes *inverses,
-                                           symmetric_best *best)
-{
-    for (int k = 0; k < SYMMETRIC_TRIALS; k += 2) {
-        lanes xl[2], l2[2];
-        /* The largest magnitude comes to nmax and the trial's offset: below nmax - 1/2 nothing goes over nmax - 1, and below
-         * nmax + 1/2 nothing under -nmax. */
-        if (k < 4)
-            fit_two_symmetric_lanes(in, 0, 0, inverses + k, xl, l2);
-        else if (k < 12)
-            fit_two_symmetric_lanes(in, 0, clamp_high, inverses + k, xl, l2);
-        else
-            fit_two_symmetric_lanes(in, 1, clamp_high, inverses + k, xl, l2);
-        for (int n = 0; n < 2; n++) {
-            lanes scale = f_div(xl[n], l2[n]);
-            mask wins = m_and(f_lt(f_zero(), l2[n]), f_lt(f_mul(best->score, l2[n]), f_mul(xl[n], xl[n])));
-            best->scale = f_pick(wins, scale, best->scale);
-            best->score = f_pick(wins, f_mul(scale, xl[n]), best->score);
-            best->inverse = f_pick(wins, inverses[k + n], best->inverse);
-        }
+    const lanes first_xl = sums->xl[SYMMETRIC_TRIALS], first_l2 = sums->l2[SYMMETRIC_TRIALS];
+    *inverse = sums->inverse[SYMMETRIC_TRIALS];
+    *scale = f_pick(f_eq(first_l2, f_zero()), f_zero(), f_div(first_xl, first_l2));
+    lanes best = f_mul(*scale, first_xl);
+    for (int k = 0; k < SYMMETRIC_TRIALS; k++) {
+        const lanes xl = sums->xl[k], l2 = sums->l2[k], own = f_div(xl, l2);
+        mask wins = m_and(f_lt(f_zero(), l2), f_lt(f_mul(best, l2), f_mul(xl, xl)));
+        *scale = f_pick(wins, own, *scale);
+        best = f_pick(wins, f_mul(own, xl), best);
+        *inverse = f_pick(wins, sums->inverse[k], *inverse);
     }
 }
 
 static inline void search_symmetric_lanes(int n, int nmax, const lanes *x, const lanes *weights, symmetric_fit *fit)
 {
     symmetric_lanes in;
-    symmetric_best best;
-    lanes inverses[SYMMETRIC_TRIALS], magnitude, sum_xl, sum_l2, opposite = f_zero();
+    symmetric_sums sums;
+    lanes magnitude;
     lanes largest = find_largest_lanes(n, x, &magnitude, &fit->bad);
     fit->zero = f_lt(magnitude, f_set(GGX_GROUP_EPSILON));
     in.n = n;
     in.nmax = nmax;
-    in.x = x;
     in.weights = weights;
-    lanes inverse = f_div(f_set((float)-nmax), largest);
-    for (int i = 0; i < n; i++) {
-        in.wx[i] = f_mul(weights[i], x[i]);
-        opposite = f_max(f_mul(inverse, x[i]), opposite);
-    }
-    int k = 0;
-    for (int step = -9; step <= 9; step++)
-        if (step != 0) inverses[k++] = f_div(f_set(-((float)nmax + 0.1f * (float)step)), largest);
-    /* inverses[17] is the one of largest magnitude */
-    mask sound = m_and(f_roundable(f_mul(inverse, largest)), f_roundable(f_mul(inverses[17], largest)));
-    lanes reach = f_mul(opposite, f_set(((float)nmax + 1) / (float)nmax));
-    int clamp_high = m_bits(m_or(fit->zero, f_lt(reach, f_set((float)nmax - 0.51f)))) != LANES_ALL;
-    fit_symmetric_lanes(&in, 0, 1, inverse, &sum_xl, &sum_l2);
-    best.scale = f_pick(f_eq(sum_l2, f_zero()), f_zero(), f_div(sum_xl, sum_l2));
-    best.score = f_mul(best.scale, sum_xl);
-    best.inverse = inverse;
-    if (clamp_high)
-        try_all_symmetric_lanes(&in, 1, inverses, &best);
-    else
-        try_all_symmetric_lanes(&in, 0, inverses, &best);
-    fit->inverse = best.inverse;
-    fit->scale = f_pick(fit->zero, f_zero(), best.scale);
+    for (int k = 0; k < SYMMETRIC_TRIALS; k++)
+        sums.inverse[k] = f_div(f_set(-((float)nmax + symmetric_offsets[k])), magnitude);
+    sums.inverse[SYMMETRIC_TRIALS] = f_div(f_set((float)-nmax), magnitude);
+    for (int i = 0; i < n; i++) in.wx[i] = f_mul(weights[i], x[i]);
+    find_sides(&in, x, largest, magnitude);
+    sum_first(&in, &sums);
+    for (int stage = 0; stage < 3; stage++)
+        for (int k = symmetric_stages[stage]; k < symmetric_stages[stage + 1]; k += 3)
+            for (int v = 0; v < VECS; v++) sum_three(&in, in.sides[stage], v, &sums, k);
+    pick_symmetric(&sums, &fit->scale, &fit->inverse);
+    /* the inverse of largest magnitude */
+    mask sound = f_roundable(f_mul(sums.inverse[SYMMETRIC_TRIALS - 1], magnitude));
+    fit->inverse = f_flip(fit->inverse, f_sign(largest));
+    fit->scale = f_pick(fit->zero, f_zero(), fit->scale);
     fit->bad = m_or(fit->bad, m_not(m_or(sound, fit->zero)));
 }
 
