@@ -7,6 +7,7 @@
 
 #include "../../quants/common/search.h"
 #include "lanes.h"
+#include <float.h>
 
 #define GROUP_MAX 32 /* elements of the longest group */
 
@@ -35,16 +36,16 @@ static inline lanes affine_error_lanes(const affine_lanes *in, const lanes *leve
     return error;
 }
 
-/* Levels, and lanes where their rounding is not portable C's: the product rises or falls with x, so its ends tell. */
 static inline lanes affine_level_lanes(const affine_lanes *in, lanes inverse, lanes low, lanes x)
 {
     return f_clamp(f_round(f_mul(inverse, f_sub(x, low))), 0, (float)in->how->nmax);
 }
 
-static inline mask affine_bad_lanes(const affine_lanes *in, lanes inverse, lanes low)
+/* Lanes where the rounding of levels is portable C's. The product rises or falls with x, so its ends tell. The upper one is near the
+ * constant that `inverse` was made of unless the extent or `inverse` is infinite or NaN; of the latter the lower one tells. */
+static inline mask affine_sound_lanes(const affine_lanes *in, lanes inverse, lanes low, lanes extent)
 {
-    mask sound = f_roundable(f_mul(inverse, f_sub(in->lowest, low)));
-    return m_not(m_and(sound, f_roundable(f_mul(inverse, f_sub(in->high, low)))));
+    return m_and(f_lt(extent, f_set(FLT_MAX)), f_roundable(f_mul(inverse, f_sub(in->lowest, low))));
 }
 
 /* Levels for one inverse scale over a base, and the line that fits them best; the mask tells where there is one. */
@@ -63,8 +64,12 @@ static inline mask fit_affine_lanes(const affine_lanes *in, lanes inverse, lanes
     lanes slope = f_div(f_sub(f_mul(in->sum_w, sum_xl), f_mul(in->sum_x, sum_l)), determinant);
     lanes start = f_div(f_sub(f_mul(sum_l2, in->sum_x), f_mul(sum_l, sum_xl)), determinant);
     mask above = f_lt(f_zero(), start);
-    *new_low = f_pick(above, f_zero(), start);
-    *scale = f_pick(above, f_div(sum_xl, sum_l2), slope);
+    *new_low = start;
+    *scale = slope;
+    if (m_bits(above)) { /* seldom */
+        *new_low = f_pick(above, f_zero(), start);
+        *scale = f_pick(above, f_div(sum_xl, sum_l2), slope);
+    }
     return f_lt(f_zero(), determinant);
 }
 
@@ -83,15 +88,16 @@ static inline void search_affine_lanes(const ggx_affine *how, int n, const lanes
     }
     lanes low = f_min(f_zero(), in.lowest);
     mask flat = f_le(in.high, low);
-    lanes inverse = f_div(nmax, f_sub(in.high, low));
+    lanes extent = f_sub(in.high, low), inverse = f_div(nmax, extent);
     lanes scale = f_div(f_set(1), inverse), best_inverse = inverse, base = low;
-    mask bad = affine_bad_lanes(&in, inverse, low);
+    mask sound = affine_sound_lanes(&in, inverse, low, extent);
     for (int i = 0; i < n; i++) levels[i] = affine_level_lanes(&in, inverse, low, x[i]);
     lanes best = affine_error_lanes(&in, levels, scale, low);
     for (int step = 0; step <= how->steps; step++) {
         lanes new_scale, new_low;
-        inverse = f_div(f_set(how->first + how->step * (float)step + (float)how->nmax), f_sub(in.high, low));
-        bad = m_or(bad, affine_bad_lanes(&in, inverse, low));
+        extent = f_sub(in.high, low);
+        inverse = f_div(f_set(how->first + how->step * (float)step + (float)how->nmax), extent);
+        sound = m_and(sound, affine_sound_lanes(&in, inverse, low, extent));
         mask wins = fit_affine_lanes(&in, inverse, low, levels, &new_scale, &new_low);
         lanes error = affine_error_lanes(&in, levels, new_scale, new_low);
         wins = m_and(wins, f_lt(error, best));
@@ -105,7 +111,7 @@ static inline void search_affine_lanes(const ggx_affine *how, int n, const lanes
     fit->min = f_neg(low);
     fit->inverse = f_pick(flat, f_zero(), best_inverse);
     fit->base = base;
-    fit->bad = m_or(m_and(bad, m_not(flat)), m_not(whole));
+    fit->bad = m_not(m_and(m_or(sound, flat), whole));
 }
 
 /* What ggx_search_symmetric finds. levels: round(inverse * x), clamped, plus nmax; all 0 where `zero`. */
