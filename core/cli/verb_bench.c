@@ -175,8 +175,9 @@ static ggx_status measure(bench *b, level *l, const char *type, const result **p
         return GGX_OK;
     const uint64_t scratch = quant->scratch ? quant->scratch(COLS) : 0;
     b->scratch = NULL;
-    if (scratch && posix_memalign(&b->scratch, 64, (size_t)scratch) != 0)
+    if (scratch && posix_memalign(&b->scratch, 64, (size_t)(scratch + 63) / 64 * 64) != 0)
         return ggx_fail(&b->error, GGX_E_NOMEM, "no memory for the kernels of %s", type);
+    if (scratch) memset(b->scratch, 0, GGX_SCRATCH_HEAD);
     result *r = &b->results[b->count++];
     *r = (result){.type = quant->type.name, .plugin = l->plugin};
     memset(b->blocks, 0, (size_t)ELEMS * 8);

@@ -7,6 +7,7 @@
 #include <ggx_sdk/error.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct shared {
     const ggx_plan *plan; /* the first: buffers are the same for all */
@@ -29,6 +30,7 @@ typedef struct worker {
     ggx_gather gather;
     float *values;
     uint8_t *out, *cast, *scratch;
+    const ggx_kernels *scratch_of; /* whose tables may be in `scratch` */
     ggx_error error;
 } worker;
 
@@ -146,6 +148,13 @@ static ggx_status load_values(worker *w, const ggx_plan_tensor *t, const ggx_box
     return status;
 }
 
+static void encode_tile(worker *w, const ggx_plan_tensor *t, const ggx_box *box, uint64_t elems, uint64_t cols)
+{
+    if (w->scratch && w->scratch_of != t->encode) memset(w->scratch, 0, GGX_SCRATCH_HEAD);
+    w->scratch_of = t->encode;
+    t->encode->quantize(w->values, w->out, cols ? elems / cols : 0, cols, imatrix_of(t, box), w->scratch);
+}
+
 /* Of the twins those that are computed: read once, unless their operations differ. */
 static ggx_status convert_tile(worker *w, const ggx_plan_tensor *t, uint64_t tile, const ggx_box *box, int raw)
 {
@@ -161,7 +170,7 @@ static ggx_status convert_tile(worker *w, const ggx_plan_tensor *t, uint64_t til
         if (status != GGX_OK) return status;
         loaded = t;
         if (t->encode) {
-            t->encode->quantize(w->values, w->out, cols ? elems / cols : 0, cols, imatrix_of(t, box), w->scratch);
+            encode_tile(w, t, box, elems, cols);
             bytes = w->out;
             raw = 0;
         }

@@ -97,12 +97,13 @@ static int edges_whole(const uint8_t *room, uint64_t size, uint8_t value)
     return 1;
 }
 
-/* Quantizes into `room`, beforehand filled with `value`, with scratch full of the same. */
+/* Quantizes into `room`, beforehand filled with `value`, with scratch full of the same behind its head. */
 static void quantize(check *c, const quant_subject *s, bench *b, uint8_t *room, uint8_t value, const float *imatrix,
                      const char *what)
 {
     memset(room, value, (size_t)b->out_bytes + 2 * EDGE);
     memset(b->scratch - EDGE, value, (size_t)b->scratch_bytes + 2 * EDGE);
+    memset(b->scratch, 0, b->scratch_bytes < GGX_SCRATCH_HEAD ? (size_t)b->scratch_bytes : GGX_SCRATCH_HEAD);
     s->kernels->quantize(b->in, room + EDGE, b->rows, b->cols, imatrix, b->scratch_bytes ? b->scratch : NULL);
     if (!edges_whole(room, b->out_bytes, value)) check_fail(c, "%s: quantize wrote outside its output", what);
     if (!edges_whole(b->scratch - EDGE, b->scratch_bytes, value))
@@ -149,6 +150,9 @@ static void quantize_twice(check *c, const quant_subject *s, bench *b, const cha
     quantize(c, s, b, b->other, 0x5A, weights_for(s, b), what);
     if (memcmp(b->out + EDGE, b->other + EDGE, (size_t)b->out_bytes))
         check_fail(c, "%s: the bytes depend on what lay in output or scratch before, or not all were written", what);
+    if (b->scratch_bytes) s->kernels->quantize(b->in, b->other + EDGE, b->rows, b->cols, weights_for(s, b), b->scratch);
+    if (memcmp(b->out + EDGE, b->other + EDGE, (size_t)b->out_bytes))
+        check_fail(c, "%s: the bytes depend on what the last call left in scratch", what);
 }
 
 static void quantize_alone(check *c, const quant_subject *s, bench *b, const char *what)

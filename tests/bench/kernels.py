@@ -61,6 +61,7 @@ def prepare(kernel, data, reference, imatrix, rows, dequantize):
         return (lambda: kernel.kernels.dequantize(data.blocks, data.out, elems),
                 lambda: to_float(data.blocks, c.addressof(data.out), elems))
     scratch = c.addressof(data.room) + -c.addressof(data.room) % 64
+    c.memset(scratch, 0, 64)
     return (lambda: kernel.kernels.quantize(data.x, data.out, rows, COLS, imatrix, scratch),
             lambda: reference.ggml_quantize_chunk(kernel.code, data.x, data.out, 0, rows, COLS, imatrix))
 

@@ -130,6 +130,7 @@ class Kernel:
         room = (c.c_uint8 * (need + 64 + GUARD))()
         c.memset(room, 0xA5, len(room))
         at = -c.addressof(room) % 64
+        c.memset(c.addressof(room) + at, 0, 64)
         base = c.addressof(out) + GUARD
         self.kernels.quantize(x, base, rows, cols, imatrix, c.addressof(room) + at if need else None)
         if not fills.guard_is_whole(out, GUARD) or not fills.guard_is_whole(base + size, GUARD):

@@ -56,7 +56,11 @@ static uint8_t *quantize(const ggx_quant *type, const float *in, uint8_t *out, u
     uint8_t *scratch = need ? aligned_alloc(64, (size_t)((need + GUARD + 63) / 64 * 64)) : NULL;
     assert_true(!need || scratch);
     memset(out, FILL_GUARD, (size_t)(size + 2 * GUARD));
-    if (need) memset(scratch + need, FILL_GUARD, GUARD);
+    if (need) {
+        memset(scratch, 0, GGX_SCRATCH_HEAD);
+        memset(scratch + need, FILL_GUARD, GUARD);
+        type->kernels->quantize(in, out + GUARD, 1, COLS, imatrix, scratch); /* what it leaves there must not count */
+    }
     type->kernels->quantize(in, out + GUARD, rows, COLS, imatrix, scratch);
     assert_true(guard_is_whole(out, GUARD) && guard_is_whole(out + GUARD + size, GUARD));
     assert_true(!need || guard_is_whole(scratch + need, GUARD));

@@ -103,7 +103,10 @@ static void run_quantize(const subject *s, const ggx_kernels *kernels, const flo
     uint64_t size = count_bytes(s->type, rows * cols), need = s->type->scratch ? s->type->scratch(cols) : 0;
     uint8_t *scratch = need ? aligned_alloc(64, (size_t)((need + GUARD + 63) / 64 * 64)) : NULL;
     assert_true(!need || scratch);
-    if (need) memset(scratch + need, FILL_GUARD, GUARD);
+    if (need) {
+        memset(scratch, 0, GGX_SCRATCH_HEAD);
+        memset(scratch + need, FILL_GUARD, GUARD);
+    }
     memset(out, FILL_GUARD, (size_t)(size + 2 * GUARD));
     kernels->quantize(in, out + GUARD, rows, cols, imatrix, scratch);
     if (!guard_is_whole(out, GUARD) || !guard_is_whole(out + GUARD + size, GUARD))

@@ -23,6 +23,8 @@ GGX_EXTERN_C_BEGIN
 #define GGX_QUANT_WHOLE_ROW 2u /* the bytes of a block depend on its whole row (always, or with an importance matrix) */
 #define GGX_QUANT_FLOAT 4u     /* a plain floating-point type: --type of a float keeps its meaning for every tensor */
 
+#define GGX_SCRATCH_HEAD 64u /* bytes of scratch that tell a kernel whether it left something there */
+
 /* Kernels for one type. Constant. */
 typedef struct ggx_kernels {
     uint32_t struct_size; /* bytes */
@@ -34,7 +36,8 @@ typedef struct ggx_kernels {
 
     /* [pure] Quantizes `rows` rows of `cols` floats (packed, `cols` a multiple of block_elems) to packed rows of blocks.
      * `imatrix` has `cols` floats or is NULL. `scratch` has the bytes that ggx_quant.scratch(cols) asked for, aligned to 64; NULL
-     * when that is 0. Any float value may occur, NaN and infinities too: the result is then deterministic, never a crash or a
+     * when that is 0. The first GGX_SCRATCH_HEAD bytes of it are zero; or all of it is as the last call of this same kernel left it, so that
+     * tables need not be made anew for each call. The result is the same either way. Any float value may occur, NaN and infinities too: the result is then deterministic, never a crash or a
      * write outside `out`. NULL when the type can only be read. */
     void (*quantize)(const float *in, void *out, uint64_t rows, uint64_t cols, const float *imatrix,
                      void *scratch) GGX_NOEXCEPT;

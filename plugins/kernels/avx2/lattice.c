@@ -28,6 +28,7 @@ ggx_lattice *ggx_lattice_open(const ggx_grid *grid, void *scratch)
 {
     code_lattice *lattice = scratch;
     const uint32_t bits = column_dims(grid) * grid->bits;
+    if (lattice->grid == grid) return scratch; /* as the last call left it */
     lattice->grid = grid;
     lattice->used = 0;
     for (uint32_t i = 0; i < GGX_LATTICE_POINTS; i++) lattice->entries[i] = -1;

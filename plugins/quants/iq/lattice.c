@@ -26,6 +26,7 @@ uint64_t ggx_lattice_size(const ggx_grid *grid)
 ggx_lattice *ggx_lattice_open(const ggx_grid *grid, void *scratch)
 {
     ggx_lattice *lattice = scratch;
+    if (lattice->grid == grid) return scratch; /* as the last call left it */
     lattice->grid = grid;
     lattice->used = 0;
     uint32_t groups = count_groups(grid);

@@ -1,8 +1,8 @@
 /* iq/lattice.h - from any group of levels to the grid: its index there, or the grid points near it.
  *
  * ggml computes the near points of all 2^16 codes once and keeps them in a global table. Here they are computed when they are first
- * asked for and remembered in the scratch memory of one quantize call: nothing is global, and no table of 600,000 entries has to be
- * carried. [pure but for the scratch memory] */
+ * asked for and remembered in the scratch memory, from one quantize call to the next: nothing is global, and no table of 600,000 entries
+ * has to be carried. [pure but for the scratch memory] */
 #ifndef GGX_QUANT_IQ_LATTICE_H
 #define GGX_QUANT_IQ_LATTICE_H
 
@@ -25,7 +25,7 @@ typedef struct ggx_lattice {
 /* Bytes of scratch for one grid. */
 uint64_t ggx_lattice_size(const ggx_grid *grid);
 
-/* Prepares scratch memory of that size. */
+/* Prepares scratch memory of that size, unless it is prepared. */
 ggx_lattice *ggx_lattice_open(const ggx_grid *grid, void *scratch);
 
 /* Index of the group on the grid, or -1; then *near is its list: the number of near points and their indices, nearest first, of equal
