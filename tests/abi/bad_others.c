@@ -11,6 +11,7 @@ enum {
     TOTAL_TOO_SMALL,
     OUT_OVERRUN,
     SCRATCH_READ,
+    SCRATCH_KEPT,
     ROWS_KNOWN,
     WEIGHTS_LIE,
     DEAF
@@ -95,7 +96,8 @@ static void bad_quantize(const float *in, void *out, uint64_t rows, uint64_t col
     uint8_t *to = out;
     memcpy(to, in, (size_t)n);
     if (IS(OUT_OVERRUN)) to[n] = 1;
-    if (IS(SCRATCH_READ)) to[0] ^= *(const uint8_t *)scratch;
+    if (IS(SCRATCH_READ)) to[0] ^= ((const uint8_t *)scratch)[GGX_SCRATCH_HEAD];
+    if (IS(SCRATCH_KEPT)) to[0] ^= *(const uint8_t *)scratch;
     if (IS(ROWS_KNOWN) && rows > 1) to[n - 1] ^= 1;
     if (IS(WEIGHTS_LIE) && imatrix) to[0] ^= 1;
     *(uint8_t *)scratch = 1;
@@ -108,7 +110,7 @@ static void bad_dequantize(const void *in, float *out, uint64_t elems) GGX_NOEXC
 
 static uint64_t bad_scratch(uint64_t cols) GGX_NOEXCEPT
 {
-    return cols ? 16 : 0;
+    return cols ? 2 * GGX_SCRATCH_HEAD : 0;
 }
 
 static const ggx_kernels kernels = {

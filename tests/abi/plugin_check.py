@@ -42,6 +42,7 @@ OTHER_FAULTS = {
     "TOTAL_TOO_SMALL": "beyond total_size",
     "OUT_OVERRUN": "quantize wrote outside its output",
     "SCRATCH_READ": "the bytes depend on what lay in output or scratch before",
+    "SCRATCH_KEPT": "the bytes depend on what the last call left in scratch",
     "ROWS_KNOWN": "rows do not know each other",
     "WEIGHTS_LIE": "the importance matrix changes the bytes",
     "DEAF": "render hands on a refused emit",
