@@ -2,7 +2,8 @@
  *
  * A mixture decides for all tensors (mixture.c). Without one, in falling order: --tensor-type, the rule's own type, --type where the rule lets it apply, the rule's default, the source's type. A
  * type whose blocks do not divide the rows gives way: first the row is widened where the rule allows it, then the type's
- * fallbacks are tried in order, then the source's type or f32 stands. Each such step is noted in the plan. */
+ * fallbacks are tried in order, then the source's type or f32 stands. Each such step is noted in the plan. A type without a list of
+ * fallbacks is refused. */
 #include "plan/mixture.h"
 
 #include "checkpoint/decoded.h"
@@ -84,6 +85,16 @@ static const char *note_fallback(choice *c, const char *wanted, const char *got)
         .data;
 }
 
+static ggx_status refuse_rows(choice *c, const ggx_quant *quant)
+{
+    return ggx_fail(c->error, GGX_E_USAGE,
+                    "tensor '%.*s' has rows of %llu elements, not whole blocks of %u as %s needs, and no other type "
+                    "stands in for it; choose "
+                    "one with --tensor-type",
+                    GGX_STR_ARGS(c->to->name), (unsigned long long)row_length(&c->to->view), quant->type.block_elems,
+                    quant->type.name);
+}
+
 /* Finds the quantizer for the wanted type or the first of its fallbacks that fits the rows; NULL for f32. */
 static ggx_status choose_quant(choice *c, ggx_str wanted, const ggx_quant **out)
 {
@@ -98,7 +109,8 @@ static ggx_status choose_quant(choice *c, ggx_str wanted, const ggx_quant **out)
         status = widen_rows(c, quant->type.block_elems, &fits);
         if (status != GGX_OK) return status;
         if (fits) break;
-        const char *next = first->fallback ? first->fallback[i] : NULL;
+        if (!first->fallback) return refuse_rows(c, first);
+        const char *next = first->fallback[i];
         if (!next || ggx_str_same(ggx_str_of(next), pivot)) {
             c->to->note = note_fallback(c, first->type.name, "f32");
             return GGX_OK;

@@ -189,6 +189,7 @@ def main():
             compare(label, llama, folder, source, "q4_k_m", None, "", ["--tensor-type", "blk.1.*=q6_k", "--tensor-type", "*norm*=q8_0"],
                     patterns=[(r"^blk\.1\..*$", Q6_K), ("norm", Q8_0)])
         refusals(np, gguf, llama, folder, source, tensors, weights)
+        odd_rows(np, gguf, llama, folder)
         budgets(np, gguf, llama, folder)
         layouts(np, gguf, folder)
     print(count, "files equal")
@@ -253,6 +254,31 @@ def layouts(np, gguf, folder):
     grouped = make(made[1], source, "q2_k")
     values = {name: tensors_of(gguf, made[0])[name][0] for name in grouped}
     assert (values["blk.0.attn_v.weight"], grouped["blk.0.attn_v.weight"][0]) == (Q3_K, Q4_K)  # a key head for each, for four
+
+
+def odd_rows(np, gguf, llama, folder):
+    """Rows that the type's blocks do not divide: another type, as the reference chooses it, whoever named the first. Rows of 96 fit blocks of 32,
+    rows of 80 and 20 only those of 16 and plain floats."""
+    source, imatrix_path = os.path.join(folder, "odd.gguf"), os.path.join(folder, "odd-imatrix.gguf")
+    keys = {"attention.layer_norm_rms_epsilon": 1e-5, "feed_forward_length": 80, "attention.head_count": 2, "attention.head_count_kv": 1}
+    parts = {"attn_norm": (0, 96), "attn_q": (3, 96), "attn_k": (3, 96), "attn_v": (3, 80), "attn_output": (3, 20), "ffn_norm": (0, 96),
+             "ffn_gate": (3, 96), "ffn_up": (3, 20), "ffn_down": (3, 80)}
+    tensors = [("token_embd.weight", 4, 96), ("output_norm.weight", 0, 96), ("output.weight", 4, 80)]
+    tensors += [(f"blk.{i}.{part}.weight", *size) for i in range(8) for part, size in parts.items()]
+    write_model(np, gguf, source, "llama", 8, keys, tensors)
+    weights = weights_of(np, tensors)
+    write_imatrix(np, gguf, imatrix_path, weights, tensors)
+    for type_name in TYPES:
+        compare("odd rows", llama, folder, source, type_name, None, "")
+        compare("odd rows", llama, folder, source, type_name, weights, imatrix_path)
+        compare("odd rows", llama, folder, source, type_name, None, "", ["--pure"], pure=True)
+    for type_name, words in (("q5_k_m", ["--output-tensor-type", "q4_k", "--token-embedding-type", "q6_k"]), ("q4_0", ["--tensor-type", "*attn*=q3_k"]),
+                             ("q4_k", []), ("iq4_nl", ["--layout", "source"])):  # the reference aborts, or has no such thing
+        ran = ggx(source, os.path.join(folder, "ours.gguf"), type_name, *words)
+        assert ran.returncode == 0 and "another type than asked for" in ran.stderr and "rows of" in ran.stderr, ran.stderr
+    os.unlink(os.path.join(folder, "ours.gguf"))
+    ran = ggx(source, os.path.join(folder, "ours.gguf"), "q1_0", "--layout", "source")
+    assert ran.returncode == 2 and "no other type stands in" in ran.stderr and not os.path.exists(os.path.join(folder, "ours.gguf")), ran.stderr
 
 
 def refusals(np, gguf, llama, folder, source, tensors, weights):

@@ -56,8 +56,9 @@ typedef struct ggx_quant {
     int32_t file_type;        /* llama_ftype of a file mostly of this type (general.file_type); GGX_NO_CODE: none */
     int32_t legacy_file_type; /* ggml_ftype, the same for the legacy .bin header; GGX_NO_CODE: none */
     uint32_t imatrix;         /* GGX_IMATRIX_* */
-    const char *const
-        *fallback; /* NUL-terminated type names, ended by NULL: tried in order for rows that no block divides */
+    /* NUL-terminated type names, ended by NULL: tried in order for rows that no block divides, and behind them f32. NULL: such rows are
+     * refused. */
+    const char *const *fallback;
     const ggx_kernels *kernels; /* portable C */
     /* [pure] Bytes of scratch that quantize needs for rows of `cols` columns. NULL: none. */
     uint64_t (*scratch)(uint64_t cols) GGX_NOEXCEPT;

@@ -4,11 +4,11 @@
 
 static const ggx_kernels kernels_q1_0 = GGX_PORTABLE(q1_0), kernels_q2_0 = GGX_PORTABLE(q2_0);
 
-/* llama-quantize's choice for a row that 64 does not divide; for q1_0 it has none and gives up */
+/* llama-quantize's choice for a row that 64 does not divide; for q1_0 it has none and refuses */
 static const char *const to_q4_0[] = {"q4_0", "f16", NULL};
 
 static const ggx_quant quants[] = {
-    GGX_QUANT(q1_0, GGX_QUANT_LOSSY, GGX_IMATRIX_NONE, 128, 18, 41, 40, 27, to_q4_0),
+    GGX_QUANT(q1_0, GGX_QUANT_LOSSY, GGX_IMATRIX_NONE, 128, 18, 41, 40, 27, NULL),
     GGX_QUANT(q2_0, GGX_QUANT_LOSSY, GGX_IMATRIX_NONE, 64, 18, 42, 41, 28, to_q4_0),
 };
 
