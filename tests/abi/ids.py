@@ -23,7 +23,7 @@ GROUPS = [
     ("Importance matrix", ["draft/quant.h"], r"GGX_IMATRIX_\w+", "What it does to a tensor type."),
     ("Flags of tensor types", ["draft/quant.h"], r"GGX_QUANT_(?!ID)\w+", "Bits."),
     ("Flags of decoders' inputs", ["draft/decode.h"], r"GGX_INPUT_\w+", "Bits."),
-    ("Limits and absences", ["base.h", "tensor.h", "draft/decode.h"], r"GGX_MAX_RANK|GGX_NO_\w+|GGX_DECODER_INPUTS", ""),
+    ("Limits and absences", ["base.h", "tensor.h", "draft/quant.h", "draft/decode.h"], r"GGX_MAX_RANK|GGX_NO_\w+|GGX_SCRATCH_HEAD|GGX_DECODER_INPUTS", ""),
 ]
 # Macros that are no ids.
 OTHER = r"GGX_(?:\w+_H|NOEXCEPT|EXTERN_C_\w+|STATIC_ASSERT|EXPORT|PRINTF|MUST_CHECK|UNUSED|ALIGNED|HAS|FIELD_END|PLUGIN)"
