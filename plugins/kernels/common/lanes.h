@@ -120,8 +120,6 @@ static inline mask m_and(mask x, mask y) { return (mask)EACH2(vm_and, x, y); }
 static inline mask m_or(mask x, mask y) { return (mask)EACH2(vm_or, x, y); }
 static inline mask m_not(mask x) { return (mask)EACH(vm_not, x); }
 
-/* Keeps a vector in a register, where the compiler would load it again for each use. */
-static inline vec v_hold(vec x) { __asm__("" : "+x"(x)); return x; }
 /* Vector v of the lanes. */
 static inline vec f_part(const lanes *x, int v) { return v_load((const float *)(const void *)x + v * VEC); }
 static inline void f_put_part(lanes *x, int v, vec part) { v_store((float *)(void *)x + v * VEC, part); }

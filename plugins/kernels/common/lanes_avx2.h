@@ -15,6 +15,8 @@ typedef __m256 vmask; /* all bits or none */
 static inline vec v_set(float x) { return _mm256_set1_ps(x); }
 static inline vec v_load(const float *from) { return _mm256_loadu_ps(from); }
 static inline void v_store(float *to, vec x) { _mm256_storeu_ps(to, x); }
+/* Keeps a vector in a register, where the compiler would load it again for each use. */
+static inline vec v_hold(vec x) { __asm__("" : "+x"(x)); return x; }
 static inline vec v_add(vec a, vec b) { return _mm256_add_ps(a, b); }
 static inline vec v_sub(vec a, vec b) { return _mm256_sub_ps(a, b); }
 static inline vec v_mul(vec a, vec b) { return _mm256_mul_ps(a, b); }

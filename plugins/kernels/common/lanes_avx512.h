@@ -15,6 +15,8 @@ typedef __mmask16 vmask;
 static inline vec v_set(float x) { return _mm512_set1_ps(x); }
 static inline vec v_load(const float *from) { return _mm512_loadu_ps(from); }
 static inline void v_store(float *to, vec x) { _mm512_storeu_ps(to, x); }
+/* Keeps a vector in a register, where the compiler would load it again for each use. */
+static inline vec v_hold(vec x) { __asm__("" : "+v"(x)); return x; }
 static inline vec v_add(vec a, vec b) { return _mm512_add_ps(a, b); }
 static inline vec v_sub(vec a, vec b) { return _mm512_sub_ps(a, b); }
 static inline vec v_mul(vec a, vec b) { return _mm512_mul_ps(a, b); }

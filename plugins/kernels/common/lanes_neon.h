@@ -15,6 +15,8 @@ typedef uint32x4_t vmask; /* all bits or none */
 static inline vec v_set(float x) { return vdupq_n_f32(x); }
 static inline vec v_load(const float *from) { return vld1q_f32(from); }
 static inline void v_store(float *to, vec x) { vst1q_f32(to, x); }
+/* Keeps a vector in a register, where the compiler would load it again for each use. */
+static inline vec v_hold(vec x) { __asm__("" : "+w"(x)); return x; }
 static inline vec v_add(vec a, vec b) { return vaddq_f32(a, b); }
 static inline vec v_sub(vec a, vec b) { return vsubq_f32(a, b); }
 static inline vec v_mul(vec a, vec b) { return vmulq_f32(a, b); }
