@@ -18,6 +18,7 @@ ggx_status ggx_fail_errno(ggx_error *error, int code, const char *doing, const c
     switch (code) {
     case ENOSPC:
     case EDQUOT:
+    case EFBIG: /* more than this disk, or this process, may have in a file */
         return ggx_fail(error, GGX_E_NOSPACE, "cannot %s %.100s: %s; free some space or choose another disk with -o",
                         doing, path, text);
     case EACCES:

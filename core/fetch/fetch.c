@@ -112,8 +112,9 @@ ggx_status ggx_make_directories(const char *path, ggx_error *error)
         if (*c == '/') continue;
         const char kept = c[1];
         c[1] = 0;
-        if (mkdir(copy, 0777) != 0 && errno != EEXIST && errno != EISDIR && (errno != EROFS || access(copy, F_OK) != 0))
-            status = ggx_fail_errno(error, errno, "create the directory", copy);
+        const int failed = mkdir(copy, 0777) != 0 && errno != EEXIST && errno != EISDIR, code = errno;
+        if (failed && (code != EROFS || access(copy, F_OK) != 0))
+            status = ggx_fail_errno(error, code, "create the directory", copy);
         c[1] = kept;
     }
     free(copy);

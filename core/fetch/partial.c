@@ -129,6 +129,8 @@ static int lock_bytes(ggx_partial *p, ggx_error *error)
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct stat ours, named;
     p->fd = open(p->partial, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+    if (p->fd < 0 && errno == ELOOP)
+        return (void)ggx_fail(error, GGX_E_DENIED, "%.150s is a link; remove it", p->partial), -1;
     if (p->fd < 0) return (void)ggx_fail_errno(error, errno, "create", p->partial), -1;
     const int busy = fcntl(p->fd, F_SETLK, &lock) != 0 && (errno == EACCES || errno == EAGAIN);
     if (!busy && fstat(p->fd, &ours) == 0 && stat(p->partial, &named) == 0 && ours.st_ino == named.st_ino &&

@@ -12,12 +12,14 @@ Hub(files) serves {path: bytes} as the repository org/model: its API, and resolv
   date T      sends that Last-Modified                                       clock T   its Date
   turn_tag N, turn_date N   from the N-th answer on another tag, another Last-Modified
   length N    says so many bytes more than there are                        expired N the signature is refused N times
-  busy N      answers 429 N times, with Retry-After                          denied C  the API answers (code, X-Error-Code)
+  busy N      answers 429 N times, with Retry-After                          later T   that is not 1 but T
+  denied C    the API answers (code, X-Error-Code)
 """
 import hashlib
 import http.server
 import json
 import re
+import ssl
 import threading
 import time
 
@@ -122,7 +124,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         hub, (path, _, query) = self.server.hub, self.path.partition("?")
         hub.seen.append((self.server.role, self.command, self.path, dict(self.headers)))
         if self.take("busy"):
-            return self.answer(429, b"later", Retry_After="1")
+            return self.answer(429, b"later", Retry_After=hub.faults.get("later", "1"))
         if self.server.role == "storage":
             if self.take("expired") or query not in hub.signatures:
                 return self.answer(403, b"expired")
@@ -174,7 +176,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Hub:
-    def __init__(self, files):
+    def __init__(self, files, tls=None):
+        """`tls`: paths of a certificate and its key."""
+        self.tls = tls
         self.files, self.published, self.faults, self.extra = dict(files), dict(files), {}, []
         self.commit, self.revisions, self.token, self.page, self.next_base = COMMIT, ["main", "refs%2Fpr%2F1", COMMIT], None, 1000, None
         self.seen, self.ranges, self.signatures, self.count, self.sent = [], [], set(), 0, 0
@@ -191,8 +195,12 @@ class Hub:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads, server.hub, server.role = True, self, role
         server.handle_error = lambda *words: None
+        if self.tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self.tls)
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{server.server_port}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{server.server_port}"
 
     def entry(self, name):
         data = self.published[name]
