@@ -43,7 +43,7 @@ class Handler(socketserver.StreamRequestHandler):
             far = socket.create_connection((host, int(port)))
             self.connection.sendall(b"HTTP/1.1 200 Go on\r\n\r\n")
         else:
-            host, port, path = re.match(rb"http://([^:/]+):(\d+)(/.*)", target).groups()
+            host, port, path = re.match(rb"http:" rb"//([^:/]+):(\d+)(/.*)", target).groups()
             far = socket.create_connection((host.decode(), int(port)))
             rest = re.sub(rb"(?i)\r\nproxy-[^\r]*", b"", rest).replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
             far.sendall(method + b" " + path + b" " + rest)
