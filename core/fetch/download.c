@@ -17,7 +17,9 @@
 #define SYNC (256u << 20)  /* bytes of a file after which they are made to outlive the machine, too */
 #define RUN_MOST 16u       /* segments of one request */
 #define FREE_LEFT (1u << 20) /* for names and journals */
-#define PATIENCE 200000000L  /* nanoseconds that a thread waits for news */
+#define ENOUGH (400u << 20)  /* bytes a second: with so many, no further connection is of use */
+#define RAMP 0.05            /* seconds after which each further connection may begin */
+#define PATIENCE 0.2         /* seconds that a thread waits for news */
 
 enum { UNOPENED, OPENING, OPEN, FINISHING, DONE };
 
@@ -46,7 +48,7 @@ typedef struct engine {
     ggx_error error;
     job *guilty;
     ggx_range_pace pace;
-    uint64_t done, total;
+    uint64_t done, total, received; /* received: from the network */
 } engine;
 
 /* What a connection is at: the bytes [at, end) of a job. */
@@ -72,11 +74,11 @@ static void fail(engine *e, job *j, ggx_status status, const ggx_error *error)
     pthread_cond_broadcast(&e->news);
 }
 
-static void wait_for_news(engine *e)
+static void wait_for_news(engine *e, double seconds)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += PATIENCE;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)(seconds * 1e9);
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     pthread_cond_timedwait(&e->news, &e->lock, &until);
@@ -177,21 +179,25 @@ static int next_work(engine *e, claim *c)
     return pending ? 0 : -1;
 }
 
-/* Some bytes have come. What a slower connection had already is not taken back. */
-static ggx_status advance(claim *c, uint64_t size, ggx_error *error)
+/* Some bytes have come. What a slower connection had already is not taken back. Sets `news` when there is something for the keeper: waking it for
+ * each of curl's small pieces would cost more than hashing them. */
+static ggx_status advance(claim *c, uint64_t size, int *news, ggx_error *error)
 {
     job *j = c->j;
     ggx_segments *s = &j->partial.segments;
     ggx_status status = GGX_OK;
     j->unsynced += size;
     c->e->done += size;
+    c->e->received += size;
     while (size && status == GGX_OK) {
         const uint32_t i = (uint32_t)(c->at / s->bytes), have = (uint32_t)(c->at % s->bytes);
         const uint32_t left = ggx_segment_size(s, i) - have, n = size < left ? (uint32_t)size : left;
         ggx_segment *segment = &s->list[i];
         if (segment->written < have + n) segment->written = have + n;
-        if (n == left || segment->written - segment->noted >= NOTE)
+        if (n == left || segment->written - segment->noted >= NOTE) {
             status = ggx_segments_note(s, i, j->partial.journal, error);
+            *news = 1;
+        }
         c->at += n;
         size -= n;
     }
@@ -200,20 +206,20 @@ static ggx_status advance(claim *c, uint64_t size, ggx_error *error)
 
 /* --- connections --------------------------------------------------------------------------------------------------------------------- */
 
+/* Bytes that a connection writes though another one has all of the file by now are the same bytes at the same place. */
 static ggx_status take(void *context, const void *data, uint64_t size, ggx_error *error)
 {
     claim *c = context;
     engine *e = c->e;
-    pthread_mutex_lock(&e->lock);
-    c->dropped = c->j->serial && !c->serial;
-    pthread_mutex_unlock(&e->lock);
-    if (c->dropped) return ggx_fail(error, GGX_E_CANCELED, "another connection has this file");
+    int news = 0;
     ggx_status status = ggx_write_all(c->j->partial.fd, c->at, data, size, c->j->partial.path, error);
     if (status != GGX_OK) return status;
     pthread_mutex_lock(&e->lock);
-    status = advance(c, size, error);
+    c->dropped = c->j->serial && !c->serial;
+    status = c->dropped ? ggx_fail(error, GGX_E_CANCELED, "another connection has this file")
+                        : advance(c, size, &news, error);
     const uint64_t done = e->done;
-    pthread_cond_broadcast(&e->news);
+    if (news) pthread_cond_broadcast(&e->news);
     pthread_mutex_unlock(&e->lock);
     show_progress(e, done);
     return status;
@@ -300,16 +306,48 @@ static void open_job(engine *e, job *j)
     show_progress(e, done);
 }
 
-static void connect_and_fetch(engine *e, ggx_range_client *client)
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int is_over(const engine *e)
+{
+    for (uint32_t i = 0; i < e->count; i++)
+        if (e->jobs[i].state < OPEN || (e->jobs[i].state == OPEN && !is_full(&e->jobs[i].partial.segments))) return 0;
+    return 1;
+}
+
+/* Waits until a further connection is of use, if ever: where few fill the line, or the machine, more only get into each other's way. */
+static void await_turn(engine *e, uint32_t index)
+{
+    double looked = now(), due = looked + RAMP * index;
+    uint64_t had = e->received;
+    while (index && !e->halt && !is_over(e)) {
+        const double time = now();
+        if (time >= due) {
+            if ((double)(e->received - had) < (time - looked) * ENOUGH) return;
+            looked = time;
+            had = e->received;
+            due = time + RAMP;
+        }
+        wait_for_news(e, RAMP);
+    }
+}
+
+static void connect_and_fetch(engine *e, uint32_t index)
 {
     claim c;
     int work, go_on = 1;
     pthread_mutex_lock(&e->lock);
+    await_turn(e, index);
     e->active++;
     while (go_on && !e->halt && (work = next_work(e, &c)) >= 0) {
         ggx_error error = {0};
         if (work == 0) {
-            wait_for_news(e);
+            wait_for_news(e, PATIENCE);
             continue;
         }
         pthread_mutex_unlock(&e->lock);
@@ -317,7 +355,8 @@ static void connect_and_fetch(engine *e, ggx_range_client *client)
         if (work == 2)
             open_job(e, c.j);
         else
-            status = ggx_range_part(client, &c.j->item->file->remote, c.at, c.end, take, take_whole, &c, &error);
+            status =
+                ggx_range_part(e->clients[index], &c.j->item->file->remote, c.at, c.end, take, take_whole, &c, &error);
         pthread_mutex_lock(&e->lock);
         if (work == 1) go_on = release(&c, status, &error);
     }
@@ -398,7 +437,7 @@ static void keep(engine *e)
     while (!e->halt && work >= 0) {
         if (is_canceled(e)) fail(e, NULL, ggx_fail(&error, GGX_E_CANCELED, "stopped"), &error);
         work = e->halt ? -1 : keep_once(e, block);
-        if (!work) wait_for_news(e);
+        if (!work) wait_for_news(e, PATIENCE);
     }
     pthread_mutex_unlock(&e->lock);
     free(block);
@@ -410,7 +449,7 @@ static void work(void *context, uint32_t worker)
     if (worker == 0)
         keep(e);
     else
-        connect_and_fetch(e, e->clients[worker - 1]);
+        connect_and_fetch(e, worker - 1);
 }
 
 /* --- all of it --------------------------------------------------------------------------------------------------------------------------- */
@@ -484,6 +523,16 @@ static void close_all(engine *e)
     free(e->jobs);
 }
 
+/* Waits are by the clock that nobody sets. */
+static void init_news(pthread_cond_t *news)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(news, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 ggx_status ggx_download_all(ggx_range_client *client, ggx_download *list, uint32_t count,
                             const ggx_download_options *options, ggx_error *error)
 {
@@ -495,7 +544,7 @@ ggx_status ggx_download_all(ggx_range_client *client, ggx_download *list, uint32
     for (uint32_t i = 0; i < count; i++) e.jobs[i].item = &list[i];
     pthread_mutex_init(&e.lock, NULL);
     pthread_mutex_init(&e.pace.lock, NULL);
-    pthread_cond_init(&e.news, NULL);
+    init_news(&e.news);
     e.pace.rate = options->rate;
     ggx_status status = open_connections(&e, client, error);
     if (status == GGX_OK) status = check_room(&e, error);

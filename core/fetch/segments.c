@@ -181,9 +181,9 @@ ggx_status ggx_segments_write(ggx_segments *s, const char *path, ggx_error *erro
 ggx_status ggx_segments_note(ggx_segments *s, uint32_t index, const char *path, ggx_error *error)
 {
     uint8_t slot[SLOT];
+    s->list[index].noted = s->list[index].written;
     if (s->journal < 0) return GGX_OK;
     fill_slot(s, index, slot);
-    s->list[index].noted = s->list[index].written;
     return ggx_write_all(s->journal, HEAD + (uint64_t)SLOT * index, slot, SLOT, path, error);
 }
 
