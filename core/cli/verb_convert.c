@@ -248,6 +248,25 @@ static ggx_status convert_outputs(ggx_cli *cli, outputs *o, ggx_registry *regist
     return a->manifest ? execute_recorded(o, a, error) : ggx_flow_execute(o->flows, o->wanted, o->count, error);
 }
 
+/* What cannot be planned from here is not known; the conversion itself will say why. */
+uint64_t ggx_cli_output_bytes(void *context)
+{
+    ggx_cli *cli = context;
+    outputs *o = calloc(1, sizeof *o);
+    ggx_registry registry;
+    ggx_error ignored = {0};
+    const ggx_run run = {.canceled = cli->run.canceled};
+    uint64_t bytes = 0;
+    if (!o) return 0;
+    ggx_status status = ggx_cli_registry(cli, &registry, &ignored);
+    if (status == GGX_OK) status = list_outputs(o, &cli->arguments, &ignored);
+    if (status == GGX_OK) status = plan_outputs(o, &registry, &run, &ignored);
+    for (uint32_t k = 0; k < o->count && status == GGX_OK; k++) bytes += o->flows[k].plan.total_size;
+    close_outputs(o);
+    ggx_registry_close(&registry);
+    return bytes;
+}
+
 int ggx_verb_convert(ggx_cli *cli)
 {
     outputs *o = calloc(1, sizeof *o);

@@ -121,7 +121,14 @@ ggx_status ggx_cli_fetch_operands(ggx_cli *cli, uint32_t verb, ggx_error *error)
             status = leave_remote(cli, i, &entry, error);
             continue;
         }
+        if (verb == GGX_VERB_CONVERT && a->output) {
+            a->entry = entry.from ? &entry : NULL;
+            options.more = ggx_cli_output_bytes;
+            options.more_context = cli;
+            options.more_path = a->output;
+        }
         status = fetch_operand(cli, a->operands[i], &options, &a->arena, &fetched, error);
+        a->entry = NULL;
         if (status != GGX_OK) return status;
         a->operands[i] = fetched.path;
         if (verb != GGX_VERB_VERIFY) a->sha256 = NULL; /* it was compared */

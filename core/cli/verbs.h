@@ -20,6 +20,10 @@ ggx_status ggx_cli_registry(const ggx_cli *cli, ggx_registry *registry, ggx_erro
  * headers only, leave them; then arguments.entry is what a name of the catalogue stands for. */
 ggx_status ggx_cli_fetch_operands(ggx_cli *cli, uint32_t verb, ggx_error *error);
 
+/* How many bytes `convert` with these arguments will write, by the headers of its model, which may be remote; 0: unknown. Takes the ggx_cli, as
+ * ggx_fetch_options wants it. */
+uint64_t ggx_cli_output_bytes(void *cli);
+
 /* Where names of models are looked up: --catalog, $GGX_CATALOG, ggx's own. */
 ggx_status ggx_cli_catalog(const ggx_cli *cli, ggx_catalog *catalog, ggx_arena *arena, ggx_error *error);
 

@@ -3,12 +3,10 @@
 
 #include "base/pool.h"
 #include "commit/files.h"
-#include "commit/names.h"
 #include "fetch/partial.h"
+#include "fetch/room.h"
 #include <ggx_sdk/error.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 
 #define BLOCK (256u << 10) /* hashed at a time */
@@ -16,10 +14,9 @@
 #define NOTE (1u << 20)    /* bytes of a connection after which the journal is told: a killed run loses at most these */
 #define SYNC (256u << 20)  /* bytes of a file after which they are made to outlive the machine, too */
 #define RUN_MOST 16u       /* segments of one request */
-#define FREE_LEFT (1u << 20) /* for names and journals */
-#define ENOUGH (400u << 20)  /* bytes a second: with so many, no further connection is of use */
-#define RAMP 0.05            /* seconds after which each further connection may begin */
-#define PATIENCE 0.2         /* seconds that a thread waits for news */
+#define ENOUGH (400u << 20) /* bytes a second: with so many, no further connection is of use */
+#define RAMP 0.05           /* seconds after which each further connection may begin */
+#define PATIENCE 0.2        /* seconds that a thread waits for news */
 
 enum { UNOPENED, OPENING, OPEN, FINISHING, DONE };
 
@@ -454,35 +451,6 @@ static void work(void *context, uint32_t worker)
 
 /* --- all of it --------------------------------------------------------------------------------------------------------------------------- */
 
-/* Files that are there already, and what lies there of others, need no room. */
-static ggx_status check_room(const engine *e, ggx_error *error)
-{
-    struct statvfs fs;
-    uint64_t need = 0;
-    for (uint32_t i = 0; i < e->count; i++) {
-        const ggx_download *d = e->jobs[i].item;
-        char *partial = ggx_output_beside(d->path, ".ggx-part");
-        struct stat st;
-        uint64_t size = d->file->remote.size, have = 0;
-        if (stat(d->path, &st) == 0 && (uint64_t)st.st_size == size)
-            have = size;
-        else if (partial && stat(partial, &st) == 0)
-            have = (uint64_t)st.st_blocks * 512;
-        free(partial);
-        need += have < size ? size - have : 0;
-    }
-    char *directory = ggx_output_directory(e->jobs[0].item->path);
-    const int known = directory && statvfs(directory, &fs) == 0;
-    free(directory);
-    if (!known) return GGX_OK;
-    const uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
-    if (!need || (room >= FREE_LEFT && room - FREE_LEFT >= need)) return GGX_OK;
-    return ggx_fail(error, GGX_E_NOSPACE,
-                    "%.100s needs %llu more bytes, and %llu are free; free some space or choose another disk, then "
-                    "run this again",
-                    e->jobs[0].item->path, (unsigned long long)need, (unsigned long long)room);
-}
-
 /* As many as there is work for. */
 static ggx_status open_connections(engine *e, ggx_range_client *client, ggx_error *error)
 {
@@ -547,7 +515,7 @@ ggx_status ggx_download_all(ggx_range_client *client, ggx_download *list, uint32
     init_news(&e.news);
     e.pace.rate = options->rate;
     ggx_status status = open_connections(&e, client, error);
-    if (status == GGX_OK) status = check_room(&e, error);
+    if (status == GGX_OK) status = ggx_download_room(list, count, options, error);
     if (status == GGX_OK) {
         if (ggx_pool_run(e.connections + 1, work, &e) != GGX_OK) work(&e, 1); /* not one more thread */
         if (!e.kept && e.status == GGX_OK) work(&e, 0);

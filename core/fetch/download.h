@@ -29,6 +29,10 @@ typedef struct ggx_download_options {
     /* Called for each file that is there, from any thread, one at a time. */
     ggx_status (*finished)(void *context, uint32_t index, ggx_error *error);
     void *context;
+    /* Bytes that are needed besides, for a file at `more_path` (0: unknown); asked for only when something has to be fetched. Or NULL. */
+    uint64_t (*more)(void *context);
+    void *more_context;
+    const char *more_path;
 } ggx_download_options;
 
 /* Fetches all files of the list, or ends with the first error; those that are `done` by then stay. A file that is there and has the

@@ -376,7 +376,8 @@ static ggx_status write_source(const fetching *f, ggx_error *error)
 static ggx_status fetch_all(fetching *f, ggx_error *error)
 {
     const ggx_fetch_options *o = f->options;
-    const ggx_download_options options = {o->connections, o->segment, o->rate, o->run, link_pieces, f};
+    const ggx_download_options options = {o->connections, o->segment,      o->rate,     o->run, link_pieces, f,
+                                          o->more,        o->more_context, o->more_path};
     ggx_status status = expect_digest(f, error);
     if (status == GGX_OK) status = name_places(f, error);
     if (status == GGX_OK) status = choose(f, error);

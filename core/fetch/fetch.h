@@ -17,6 +17,9 @@ typedef struct ggx_fetch_options {
     uint32_t timeout;           /* seconds; 0: 30 */
     uint32_t connections;       /* these three as in download.h */
     uint64_t segment, rate;
+    uint64_t (*more)(void *context); /* and these three, too */
+    void *more_context;
+    const char *more_path;
     const ggx_run *run;
 } ggx_fetch_options;
 

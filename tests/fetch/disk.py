@@ -88,6 +88,30 @@ def small_disk():
     subprocess.run(["umount", case.folder], check=True)
 
 
+def room_for_the_output():
+    """Original and output together, on one disk or on two: said before the original is fetched."""
+    model = common.Case()
+    words = (*model.words[:2], "--type", "f32")
+    place, apart = model.path("place"), model.path("apart")
+    for folder, size in ((place, "48m"), (apart, "80m")):
+        os.mkdir(folder)
+        mount("-t", "tmpfs", "-o", f"size={size}", "none", folder)
+    out = os.path.join(place, "out.gguf")
+    for cache, source in ((place, HUB), (place, model.url), (model.path("cache"), HUB)):
+        if cache != place: # the other disk has room, this one has not
+            with open(os.path.join(place, "filler"), "wb") as f:
+                f.write(bytes(30 * MIB))
+        model.hub.sent = 0
+        said = model.run(source, *words, "-o", out, code=9, HF_HUB_CACHE=os.path.join(cache, "hub"), XDG_CACHE_HOME=os.path.join(cache, "xdg"))
+        check("free some space" in said and ("output" in said or cache != place), said)
+        check(model.hub.sent < 2 * MIB, f"{model.hub.sent} bytes came though the output has no room")
+    out = os.path.join(apart, "out.gguf")
+    model.run(HUB, *words, "-o", out, HF_HUB_CACHE=os.path.join(apart, "hub"))
+    check(os.path.getsize(out) > 20 * MIB, "with room for both")
+    for folder in (place, apart):
+        subprocess.run(["umount", folder], check=True)
+
+
 def limited():
     """Every file ends at 12 MiB, as on a disk that is full there."""
     for way in WAYS:
@@ -139,6 +163,7 @@ def read_only():
 
 if OWN:
     small_disk()
+    room_for_the_output()
 limited()
 read_only()
 print("ok" if OWN else "ok, without a mount namespace: a limit and permissions stood for disks")
