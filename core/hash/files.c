@@ -71,6 +71,7 @@ typedef struct piped {
     uint8_t *buffer;       /* AHEAD chunks */
     uint64_t size, chunks; /* of the file */
     uint64_t read, hashed; /* chunks; below the lock, as is what follows */
+    int32_t reader_waits, hasher_waits;
     pthread_mutex_t lock;
     pthread_cond_t moved;
     ggx_status status;
@@ -86,8 +87,9 @@ static int settle(piped *p, uint64_t *counter, ggx_status status, const ggx_erro
         p->status = status;
         if (p->error) *p->error = *error;
     }
-    const int more = p->status == GGX_OK && *counter < p->chunks;
-    pthread_cond_broadcast(&p->moved);
+    const int more = p->status == GGX_OK && *counter < p->chunks, half = p->read - p->hashed <= AHEAD / 2;
+    /* waking another CPU costs more than a chunk does: the reader is woken for half of them at a time */
+    if (p->status != GGX_OK || p->hasher_waits || (p->reader_waits && half)) pthread_cond_broadcast(&p->moved);
     pthread_mutex_unlock(&p->lock);
     return more;
 }
@@ -98,7 +100,10 @@ static void read_ahead(piped *p)
     ggx_status status = GGX_OK;
     for (uint64_t i = 0;; i++) {
         pthread_mutex_lock(&p->lock);
-        while (p->status == GGX_OK && i - p->hashed == AHEAD) pthread_cond_wait(&p->moved, &p->lock);
+        if (i - p->hashed == AHEAD) p->reader_waits = 1;
+        while (p->status == GGX_OK && p->reader_waits && i - p->hashed > AHEAD / 2)
+            pthread_cond_wait(&p->moved, &p->lock);
+        p->reader_waits = 0;
         const int stopped = p->status != GGX_OK;
         pthread_mutex_unlock(&p->lock);
         if (!stopped) status = read_chunk(p->item, i * CHUNK, p->size, p->buffer + i % AHEAD * CHUNK, &error);
@@ -113,7 +118,9 @@ static void hash_behind(piped *p)
     for (uint64_t i = 0;; i++) {
         const uint64_t left = p->size - i * CHUNK, n = left < CHUNK ? left : CHUNK;
         pthread_mutex_lock(&p->lock);
+        p->hasher_waits = p->read == i;
         while (p->status == GGX_OK && p->read == i) pthread_cond_wait(&p->moved, &p->lock);
+        p->hasher_waits = 0;
         const int stopped = p->status != GGX_OK;
         pthread_mutex_unlock(&p->lock);
         if (!stopped) ggx_hash_update(p->hash, p->buffer + i % AHEAD * CHUNK, n);

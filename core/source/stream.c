@@ -27,6 +27,8 @@ struct ggx_stream {
     kept_state *kept;               /* rising */
     uint64_t kept_count, kept_capacity;
     int32_t stopped, ended; /* ended: the pump has */
+    int32_t pump_waits, prover_waits;
+    uint64_t reader_wants; /* who waits for bytes up to there; 0: nobody */
     ggx_status status;
     ggx_error error;
 };
@@ -98,7 +100,7 @@ void ggx_stream_release(ggx_stream *s, uint64_t position)
         s->kept_count -= drop;
         memmove(s->kept, s->kept + drop, (size_t)s->kept_count * sizeof *s->kept);
     }
-    pthread_cond_broadcast(&s->moved);
+    if (s->pump_waits) pthread_cond_broadcast(&s->moved);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -129,7 +131,12 @@ static uint64_t begin_of(const ggx_stream *s)
 static uint64_t wait_for_room(ggx_stream *s)
 {
     pthread_mutex_lock(&s->lock);
-    while (!s->stopped && s->end - begin_of(s) == s->request.window) pthread_cond_wait(&s->moved, &s->lock);
+    while (!s->stopped && s->end - begin_of(s) == s->request.window) {
+        s->pump_waits = 1;
+        pthread_cond_broadcast(&s->moved); /* whoever waits for more than the window holds */
+        pthread_cond_wait(&s->moved, &s->lock);
+    }
+    s->pump_waits = 0;
     const uint64_t room = s->stopped ? 0 : s->request.window - (s->end - begin_of(s));
     pthread_mutex_unlock(&s->lock);
     return room;
@@ -146,7 +153,9 @@ static ggx_status take(void *context, const void *data, uint64_t size, ggx_error
         ring_copy(s, s->end, (char *)(uintptr_t)from, n, 1);
         pthread_mutex_lock(&s->lock);
         s->end += n;
-        pthread_cond_broadcast(&s->moved);
+        /* waking another CPU costs as much as some of its work: only for something worth it */
+        if ((s->prover_waits && s->end - s->proven >= PIECE) || (s->reader_wants && s->reader_wants <= s->end))
+            pthread_cond_broadcast(&s->moved);
         pthread_mutex_unlock(&s->lock);
         from += n;
         size -= n;
@@ -205,7 +214,9 @@ static uint64_t next_piece(ggx_stream *s, uint64_t file_end)
     const ggx_stream_request *q = &s->request;
     while (s->next_cut < q->cut_count && q->cuts[s->next_cut] <= s->proven) s->next_cut++;
     pthread_mutex_lock(&s->lock);
+    s->prover_waits = 1;
     while (!s->stopped && !s->ended && s->end == s->proven) pthread_cond_wait(&s->moved, &s->lock);
+    s->prover_waits = 0;
     uint64_t end = s->stopped ? s->proven : s->end;
     pthread_mutex_unlock(&s->lock);
     if (end > file_end) end = file_end;
@@ -228,9 +239,11 @@ static ggx_status prove_piece(ggx_stream *s, const ggx_stream_file *file, uint64
     if (status != GGX_OK) return status;
     pthread_mutex_lock(&s->lock);
     s->proven += size;
-    pthread_cond_broadcast(&s->moved);
+    if (s->pump_waits) pthread_cond_broadcast(&s->moved);
     pthread_mutex_unlock(&s->lock);
     if (s->next_cut >= s->request.cut_count || s->request.cuts[s->next_cut] != s->proven) return GGX_OK;
+    if (s->proven == file->start + file->size)
+        return GGX_OK; /* nobody shall go on behind a digest that was not compared */
     return keep_state(s, s->proven, 0, error);
 }
 
@@ -303,7 +316,9 @@ void ggx_stream_prove(ggx_stream *s)
 ggx_status ggx_stream_wait(ggx_stream *s, uint64_t until, uint64_t *end, ggx_error *error)
 {
     pthread_mutex_lock(&s->lock);
+    s->reader_wants = until;
     while (s->end < until && !s->ended && !s->stopped) pthread_cond_wait(&s->moved, &s->lock);
+    s->reader_wants = 0;
     *end = s->end;
     ggx_status status = s->end < until ? s->status : GGX_OK;
     if (status != GGX_OK && error) *error = s->error;

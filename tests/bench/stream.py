@@ -43,9 +43,9 @@ def medians(commands, prepare=lambda: None):
     return {name: [statistics.median(column) for column in zip(*rows)] for name, rows in runs.items()}
 
 
-def openssl_rate():
-    """Bytes a second of CPU time, as openssl speed reckons."""
-    said = subprocess.run(["openssl", "speed", "-seconds", "2", "-bytes", "1048576", "sha256"], capture_output=True, text=True).stdout
+def openssl_rate(*more):
+    """Bytes a second of CPU time, as openssl speed reckons; with -elapsed, of wall time."""
+    said = subprocess.run(["openssl", "speed", *more, "-seconds", "2", "-bytes", "1048576", "sha256"], capture_output=True, text=True).stdout
     return float(re.search(r"^sha256\s+([\d.]+)k", said, re.M)[1]) * 1000
 
 
@@ -69,16 +69,18 @@ with tempfile.TemporaryDirectory() as top:
     make(model)
     size = os.path.getsize(model)
 
-    rates, ours = [], []
+    rows = []
     for _ in range(a.runs):
-        rates.append(openssl_rate())
-        _, cpu, user = timed(a.ggx, "hash", "-q", model)
-        ours.append((size / user, size / cpu))
-    best = statistics.median(rates)
-    print(f"openssl speed: {best / 1e9:.2f} GB/s of CPU time")
-    for what, column in zip(("without the kernel's part of reading", "with it"), zip(*ours)):
-        mine = statistics.median(column)
-        print(f"ggx hash, {what}: {mine / 1e9:.2f} GB/s, {mine / best:.2f}")
+        cpu_rate, wall_rate = openssl_rate(), openssl_rate("-elapsed")
+        wall, cpu, user = timed(a.ggx, "hash", "-q", model)
+        alone, _, _ = timed(a.ggx, "hash", "-q", "--threads", 1, model)
+        quick, _, _ = timed(a.ggx, "hash", "-q", "--tensors", model)
+        rows.append((cpu_rate, wall_rate, size / wall, size / user, size / cpu, size / alone, size / quick))
+    cpu_rate, wall_rate, *ours = (statistics.median(column) for column in zip(*rows))
+    print(f"openssl speed: {cpu_rate / 1e9:.2f} GB/s of CPU time, {wall_rate / 1e9:.2f} GB/s of wall time")
+    for what, mine, theirs in zip(("wall", "user time", "user and system time", "wall, one thread", "wall, --tensors (XXH128)"), ours,
+                                  (wall_rate, cpu_rate, cpu_rate, wall_rate, wall_rate)):
+        print(f"ggx hash, {what}: {mine / 1e9:.2f} GB/s, {mine / theirs:.2f}")
 
     config = os.path.join(top, "nginx.conf")
     with open(config, "w") as f:
