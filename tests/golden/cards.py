@@ -215,6 +215,20 @@ def compare(gguf, yaml, scratch, seed, weights):
     return "equal"
 
 
+def refusals(scratch, weights):
+    """A file of --metadata that is not there, no JSON, no object, or of no use."""
+    folder, out = os.path.join(scratch, "plain"), os.path.join(scratch, "plain.gguf")
+    os.makedirs(folder)
+    os.symlink(weights, os.path.join(folder, "model.safetensors"))
+    write(os.path.join(folder, "config.json"), "{}")
+    given = os.path.join(scratch, "given.json")
+    for text, recipe, code, words in ((None, "card.json", 3, "given.json"), ("{", "card.json", 7, "given.json: JSON, line 1"), ("[]", "card.json", 7, "no object"), ("{}", None, 2, "no use for --metadata")):
+        if text is not None:
+            write(given, text)
+        done = subprocess.run([GGX, folder, "-o", out, "--metadata", given, "--recipe", os.path.join(scratch, recipe) if recipe else "none"], capture_output=True, text=True)
+        assert done.returncode == code and words in done.stderr and not os.path.exists(out), (text, done)
+
+
 def main():
     yaml, = oracle.modules("yaml")
     if not os.path.isdir(SOURCE):
@@ -230,6 +244,7 @@ def main():
         weights = {n: os.path.join(scratch, f"{n}.safetensors") for n in PARAMETERS}
         for n, path in weights.items():
             make_weights(path, n)
+        refusals(scratch, weights[PARAMETERS[0]])
         for seed in range(first, last):
             result = compare(gguf, yaml, scratch, seed, weights)
             results[result] = results.get(result, 0) + 1
