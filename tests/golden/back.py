@@ -1,5 +1,5 @@
 """Promise: a file that a recipe made for llama.cpp leads back: `ggx model.gguf -o back.safetensors` gives the source's names, shapes and values, and says which
-tensors it cannot restore. Each model of golden/09-* to f32 in GGUF and back, against its own safetensors."""
+tensors it cannot restore. Each model of golden/09-* to f32 in GGUF and back, against its own safetensors; and seeded Llama, GPT-2 and BERT."""
 import glob
 import json
 import os
@@ -8,6 +8,7 @@ import sys
 import tempfile
 
 import oracle
+import seeded_families
 
 GGX = os.environ["GGX"]
 
@@ -30,13 +31,13 @@ def tensors(numpy, path):
     return found
 
 
-def check(numpy, model, scratch):
+def check(numpy, model, scratch, *words):
     """What is wrong, or None."""
     out, back = os.path.join(scratch, "model.gguf"), os.path.join(scratch, "back.safetensors")
     for path in (out, back):
         if os.path.exists(path):
             os.remove(path)
-    forth = subprocess.run([GGX, model, "-o", out, "--type", "f32", "--quiet"], capture_output=True, text=True)
+    forth = subprocess.run([GGX, model, "-o", out, "--type", "f32", "--quiet", *words], capture_output=True, text=True)
     if forth.returncode:
         return f"no file: {forth.stderr}"
     done = subprocess.run([GGX, out, "-o", back], capture_output=True, text=True)
@@ -68,10 +69,19 @@ def check(numpy, model, scratch):
 
 def main():
     numpy, = oracle.modules("numpy")
+    bad = 0
+    for make, words in ((seeded_families.llama, ()), (seeded_families.gpt2, ("-O", "bpe.pre=gpt-2")), (seeded_families.bert, ("-O", "wordpiece.pre=gpt-2"))):
+        with tempfile.TemporaryDirectory() as scratch:
+            place = os.path.join(scratch, make.__name__)
+            os.mkdir(place)
+            make(place, "F32")
+            wrong = check(numpy, place, scratch, *words)
+        print(f"seeded {make.__name__}: {wrong or 'back'}", flush=True)
+        bad += wrong is not None
     golden = oracle.case("golden")
     if not golden:
+        assert not bad
         return oracle.finish()
-    bad = 0
     for folder in sorted(glob.glob(os.path.join(golden, "09-*"))):
         with open(os.path.join(folder, "case.json"), encoding="utf-8") as file:
             case = json.load(file)
