@@ -8,6 +8,7 @@
 #define CACHE_BYTES 2u /* of one element */
 #define LAYERS_MAX 65536u
 #define BATCH 512u       /* positions that programs work on at once */
+#define CACHE_STEP 256u  /* they round the context up to a multiple of that */
 #define COMPUTE_BYTES 4u /* of one number of theirs */
 #define WIDTHS_HELD 4u   /* of a position's vector, so many copies at a time */
 
@@ -95,16 +96,17 @@ static uint64_t tokens_of(const ggx_plan *plan)
     return count;
 }
 
-/* The widest thing that is there for every position of a batch (scores of the attention, the feed-forward, the output's scores), and a few
- * copies of its vector. */
+/* The widest thing that is there for every position of a batch (scores and mask of the attention, the feed-forward, the output's scores),
+ * and a few copies of its vector. */
 static uint64_t compute_of(const ggx_plan *plan, uint64_t context)
 {
     const uint64_t batch = context < BATCH ? context : BATCH;
+    const uint64_t held = context / CACHE_STEP * CACHE_STEP + (context % CACHE_STEP ? CACHE_STEP : 0);
     uint64_t heads = 0, inner = 0, width = 0, widest = tokens_of(plan), bytes;
     (void)number_of(plan, "attention.head_count", 0, &heads);
     (void)number_of(plan, "feed_forward_length", 0, &inner);
     if (!number_of(plan, "embedding_length", 0, &width)) return 0;
-    if (ggx_mul_u64(heads, context, &heads) && heads > widest) widest = heads;
+    if (ggx_mul_u64(heads + 1, held, &heads) && heads > widest) widest = heads;
     if (ggx_mul_u64(inner, 2, &inner) && inner > widest) widest = inner;
     if (!ggx_mul_u64(width, WIDTHS_HELD, &width) || !ggx_add_u64(widest, width, &widest)) return 0;
     return ggx_mul_u64(widest, batch, &bytes) && ggx_mul_u64(bytes, COMPUTE_BYTES, &bytes) ? bytes : 0;

@@ -46,9 +46,28 @@ def cache(model):
         wanted = 2 * positions * layers * pairs * (key + held)
         row = fit(model, "--context", context)["types"][0]
         flow.check((row["context"], row["cache"]) == (positions, wanted), f"{context} positions: {row['cache']}, not {wanted}")
-        widest = max(heads * positions, len(value("tokenizer.ggml.tokens")), 2 * value(f"{arch}.feed_forward_length"))
+        widest = max((heads + 1) * -(-positions // 256) * 256, len(value("tokenizer.ggml.tokens")), 2 * value(f"{arch}.feed_forward_length"))
         flow.check(row["compute"] == 4 * min(512, positions) * (widest + 4 * width), f"{context} positions: {row['compute']} for computing")
         flow.check(row["memory"] == row["weights"] + wanted + row["compute"], "memory is weights, cache and compute")
+
+
+def computes(model):
+    """What llama.cpp itself says it computes with."""
+    import ctypes
+    import re
+    import llama
+    library, said = llama.Library(), []
+    log = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(lambda level, text, _: said.append(text.decode(errors="replace")))
+    library.dll.llama_log_set(log, None)
+    with llama.Model(library, model) as loaded:
+        for context in (64, 256, 512):
+            said.clear()
+            made = loaded.context(n_ctx=context)
+            theirs = float(re.search(r"compute buffer size = +([\d.]+) MiB", "".join(said))[1]) * (1 << 20)
+            library.llama_free(made)
+            ours = fit(model, "--context", context)["types"][0]["compute"]
+            flow.check(0.9 < ours / theirs < 1.1, f"{context} positions: {ours}, and llama.cpp says {theirs}")
+    library.dll.llama_log_set(library.log, None)
 
 
 def picks(model):
@@ -145,6 +164,7 @@ with tempfile.TemporaryDirectory() as top:
     if real:
         sizes(top, real, "gguf")
         cache(real)
+        computes(real)
         picks(real)
         variants(top, real)
 oracle.finish()
