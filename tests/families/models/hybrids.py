@@ -1,5 +1,5 @@
 """Decoders that remember otherwise in some layers (LFM2, Jamba); Hunyuan."""
-from transformers import BambaConfig, GraniteMoeHybridConfig, HunYuanDenseV1Config, JambaConfig, Lfm2Config
+from transformers import BambaConfig, GraniteMoeHybridConfig, HunYuanDenseV1Config, JambaConfig, Lfm2Config, Lfm2MoeConfig
 
 from models.mamba import agreed
 import tiny
@@ -33,6 +33,8 @@ def granite(folder, kinds, values=(), **more):
 SCALES = dict(attention_multiplier=0.015625, embedding_multiplier=12.0, residual_multiplier=0.22, logits_scaling=8.0)
 LAYERS = ("mamba", "attention", "mamba")
 VARIANTS = {
+    "lfm2moe": lambda folder: made(folder, Lfm2MoeConfig, layer_types=MIXED, moe_intermediate_size=32, num_experts=11, num_experts_per_tok=2, num_dense_layers=1, dtype="bfloat16"),
+    "lfm2moe-routed": lambda folder: made(folder, Lfm2MoeConfig, layer_types=MIXED, moe_intermediate_size=32, num_experts=4, num_experts_per_tok=2, num_dense_layers=0, use_expert_bias=False),
     "lfm2": lambda folder: made(folder, Lfm2Config, layer_types=MIXED, block_multiple_of=32),
     "lfm2-plain": lambda folder: made(folder, Lfm2Config, {"rope_parameters": None}, layer_types=MIXED, block_auto_adjust_ff_dim=False, tie_word_embeddings=False, dtype="bfloat16"),
     "lfm2-scaled": lambda folder: made(folder, Lfm2Config, layer_types=MIXED, block_multiple_of=32, block_ffn_dim_multiplier=1.3),
@@ -50,4 +52,4 @@ VARIANTS = {
     "granite-4-routed": lambda folder: granite(folder, ["attention"] * 2, num_local_experts=4, num_experts_per_tok=2, shared_intermediate_size=32),
     "bamba": lambda folder: made(folder, BambaConfig, {"rope_theta": 10000.0}, attn_layer_indices=[1, 3], mamba_n_heads=8, mamba_d_head=16, mamba_d_state=32, mamba_n_groups=1),
 }
-EACH = ("lfm2", "jamba", "hunyuan", "granite-4-small")
+EACH = ("lfm2moe", "lfm2", "jamba", "hunyuan", "granite-4-small")
