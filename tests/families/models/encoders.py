@@ -155,3 +155,5 @@ VARIANTS = {
     "jina-bert-v2-code": lambda folder: jina(folder, code=True),
 }
 EACH = ("roberta", "distilbert", "modern-bert", "nomic-bert", "jina-bert-v2", "xlm-roberta")
+NO_LOGITS = {name: "classes are of a whole text" for name in VARIANTS if name.endswith(("-classes", "-rank", "-two"))}
+NO_LOGITS["distilbert-masked"] = "its output is left out"

@@ -39,7 +39,8 @@ VARIANTS = {
     "glm4moe-predicted": lambda folder: glm(folder, dtype="bfloat16", change=predicted, use_qk_norm=True, attention_bias=True),
     "glm4moe-trunk": lambda folder: glm(folder, {"scoring_func": "sigmoid", "norm_topk_prob": None, "n_group": None}, num_nextn_predict_layers=0, first_k_dense_replace=2,
                                         vocabulary={"bos_token": "<|endoftext|>", "unk_token": "<|user|>"}),
-    "dots1": lambda folder: dots(folder, {"scoring_func": "sigmoid"}, dtype="bfloat16", head_dim=16, n_shared_experts=2, routed_scaling_factor=2.5, norm_topk_prob=True),
+    "dots1": lambda folder: dots(folder, {"scoring_func": "sigmoid"}, dtype="bfloat16", num_key_value_heads=4, head_dim=16, n_shared_experts=2, routed_scaling_factor=2.5, norm_topk_prob=True),
     "dots1-routed": lambda folder: dots(folder, first_k_dense_replace=0, attention_bias=True, tie_word_embeddings=True),
 }
 EACH = ("glm4moe", "dots1")
+NO_LOGITS = {"dots1-routed": "llama.cpp has no dots.llm1 with shared heads or without an output matrix"}
