@@ -47,7 +47,7 @@ def distilbert(folder, of="DistilBertModel", **more):
 def modern(folder, of="ModernBertModel", values=(), dtype="float32", how=None, **more):
     tiny.model(folder, ModernBertConfig(**{**SMALL, "vocab_size": 350, "num_hidden_layers": 3, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "cls_token_id": 0, "sep_token_id": 2,
                                            **more}), of=of, dtype=dtype)
-    tiny.edit(folder, **dict(values))
+    tiny.edit(folder, **{"layer_norm_eps": 1e-5, **dict(values)})
     tiny.byte_level(folder, special=ROBERTA, bos_token=None, eos_token=None, cls_token="<s>", sep_token="</s>", pad_token="<pad>", mask_token="<mask>", unk_token="<unk>")
     if how:
         pool(folder, how)
@@ -147,6 +147,7 @@ VARIANTS = {
     "distilbert-classes": lambda folder: distilbert(folder, of="DistilBertForSequenceClassification", **LABELS),
     "modern-bert": modern,
     "modern-bert-biased": lambda folder: modern(folder, dtype="bfloat16", how={"pooling_mode_cls_token": True}, attention_bias=True, mlp_bias=True, norm_bias=True, hidden_activation="silu"),
+    "modern-bert-plain": lambda folder: modern(folder, values={"layer_norm_eps": None}),
     "modern-bert-global": lambda folder: modern(folder, values={"global_attn_every_n_layers": 3, "layer_norm_eps": 1e-5}, classifier_pooling="mean"),
     "modern-bert-classes": lambda folder: modern(folder, of="ModernBertForSequenceClassification", **LABELS),
     "nomic-bert": nomic,
@@ -157,3 +158,6 @@ VARIANTS = {
 EACH = ("roberta", "distilbert", "modern-bert", "nomic-bert", "jina-bert-v2", "xlm-roberta")
 NO_LOGITS = {name: "classes are of a whole text" for name in VARIANTS if name.endswith(("-classes", "-rank", "-two"))}
 NO_LOGITS["distilbert-masked"] = "its output is left out"
+NO_LOGITS["modern-bert-plain"] = "llama.cpp wants a layer_norm_eps"
+NO_LOGITS["modern-bert-biased"] = "llama.cpp has no ModernBERT with biases"
+NO_LOGITS["nomic-bert-moe"] = "the framework's class has no experts"

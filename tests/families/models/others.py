@@ -27,3 +27,5 @@ VARIANTS = {
     "apertus-plain": lambda folder: apertus(folder, rope_parameters={"rope_type": "default", "rope_theta": 10000.0}, tie_word_embeddings=True, attention_bias=True),
 }
 EACH = ("ernie4_5", "apertus")
+NO_LOGITS = {"ernie4_5-biased": "llama.cpp has no ERNIE with these biases",
+             "apertus-plain": "llama.cpp has no Apertus without an output matrix"}

@@ -41,3 +41,4 @@ VARIANTS = {
     "t5-encoder": lambda folder: t5(folder, "T5EncoderModel", vocabulary={"name": "tokenizer.model"}),
 }
 EACH = ("flan-t5", "t5-encoder")
+NO_LOGITS = {name: "llama.cpp does not scale the output where the matrix is the embedding" for name in ("t5", "t5-thrice", "umt5", "pile-t5")}
