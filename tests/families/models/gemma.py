@@ -32,5 +32,12 @@ def gemma3(folder):
     tiny.sentencepiece(folder)
 
 
-VARIANTS = {"gemma": gemma, "gemma-bare": gemma_bare, "gemma-yarn": lambda folder: gemma(folder, rope_parameters={"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": 32}),
-            "gemma2": gemma2, "gemma2-bare": gemma2_bare, "gemma3": gemma3}
+VARIANTS = {
+    "gemma": gemma,
+    "gemma-bare": gemma_bare,
+    "gemma-yarn": lambda folder: gemma(folder, rope_parameters={"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": 32}),
+    "gemma2": gemma2,
+    "gemma2-bare": gemma2_bare,
+    "gemma3": gemma3,
+}
+NO_LOGITS = {"gemma-yarn": "files of this architecture do not say how rotations are scaled"}

@@ -36,3 +36,4 @@ def packed(folder):
 
 
 VARIANTS = {"gpt-oss": gpt_oss, "gpt-oss-bare": bare, "gpt-oss-packed": packed}
+NO_LOGITS = {"gpt-oss-packed": "the framework unpacks it with packages that are not here"}

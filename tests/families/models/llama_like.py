@@ -31,3 +31,4 @@ VARIANTS = {
     "seed-oss-bare": lambda folder: bare(folder, seed_oss, SeedOssConfig),
     "seed-oss-plain": lambda folder: seed_oss(folder, attention_bias=False, attention_out_bias=True, tie_word_embeddings=True),
 }
+NO_LOGITS = {"seed-oss-plain": "llama.cpp has no place for a bias of the output projection"}

@@ -33,6 +33,6 @@ VARIANTS = {
     "olmo3": lambda folder: olmo(folder, Olmo3Config),
     "olmo3-old": olmo3_old,
     "olmo3-bare": lambda folder: bare(folder, Olmo3Config, layer_types=["full_attention", *["sliding_attention"] * 4]),
-    "olmoe": lambda folder: olmo(folder, OlmoeConfig, num_experts=12, num_experts_per_tok=3),
-    "olmoe-bare": lambda folder: bare(folder, OlmoeConfig, num_experts=11, rms_norm_eps=1e-6),
+    "olmoe": lambda folder: olmo(folder, OlmoeConfig, num_key_value_heads=4, num_experts=12, num_experts_per_tok=3),
+    "olmoe-bare": lambda folder: bare(folder, OlmoeConfig, num_key_value_heads=4, num_experts=11, rms_norm_eps=1e-6),
 }

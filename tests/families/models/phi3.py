@@ -12,6 +12,7 @@ SCALES = {"short_mscale": 1.25, "long_mscale": 1.5}
 def phi3(folder, vocabulary=tiny.sentencepiece, **more):
     tiny.model(folder, Phi3Config(**{**SMALL, "original_max_position_embeddings": 128, "pad_token_id": 0, **more}))
     vocabulary(folder)
+    tiny.write(folder, "added_tokens.json", {"<|endoftext|>": 345})  # llama.cpp looks for it in models of this name
 
 
 def phi3_bare(folder):

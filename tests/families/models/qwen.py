@@ -24,7 +24,8 @@ def qwen2moe(folder, **more):
 
 
 def qwen3moe(folder, **more):
-    tiny.model(folder, Qwen3MoeConfig(**{**SMALL, "head_dim": 16, "moe_intermediate_size": 32, "num_experts": 12, "num_experts_per_tok": 3, **more}),
+    tiny.model(folder, Qwen3MoeConfig(**{**SMALL, "head_dim": 16, "moe_intermediate_size": 32, "num_experts": 12, "num_experts_per_tok": 3,
+                                         "norm_topk_prob": True, **more}),
                dtype="bfloat16")
     tiny.byte_level(folder)
 
@@ -77,4 +78,9 @@ VARIANTS = {
     "qwen3": qwen3,
     "qwen3-biases": lambda folder: qwen3(folder, attention_bias=True),
     "qwen3-tied": lambda folder: qwen3(folder, tie_word_embeddings=True),
+}
+NO_LOGITS = {
+    "qwen2moe-tied": "llama.cpp wants an output matrix of this architecture",
+    "qwen3-biases": "llama.cpp has no place for a bias of the output projection",
+    "qwen3moe-biases": "llama.cpp has no place for a bias of the output projection",
 }

@@ -33,7 +33,8 @@ def head_norms(folder):
 
     if original.__name__ != "followed":
         StableLMModel.modify_tensors = followed
-    stablelm(folder, qk_layernorm=True, use_parallel_residual=True, use_qkv_bias=True, num_attention_heads=16, num_key_value_heads=4)
+    stablelm(folder, qk_layernorm=True, use_parallel_residual=True, use_qkv_bias=True, num_attention_heads=16, num_key_value_heads=4,
+             rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5})
 
 
 VARIANTS = {

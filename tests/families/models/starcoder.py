@@ -28,3 +28,4 @@ VARIANTS = {
     "starcoder2-bare": lambda folder: bare(folder, starcoder2, Starcoder2Config),
     "starcoder2-plain": lambda folder: starcoder2(folder, use_bias=False, num_key_value_heads=4, tie_word_embeddings=False, sliding_window=32),
 }
+NO_LOGITS = {"starcoder2-plain": "llama.cpp wants the biases"}
