@@ -20,7 +20,8 @@ typedef struct choice {
     ggx_plan_tensor *to;
     ggx_arena *arena;
     ggx_error *error;
-    int explicitly; /* the type was named for this very tensor */
+    ggx_str fallback; /* the recipe's instead of the type's own */
+    int explicitly;   /* the type was named for this very tensor */
 } choice;
 
 static const ggx_str pivot = {"f32", 3};
@@ -95,6 +96,19 @@ static ggx_status refuse_rows(choice *c, const ggx_quant *quant)
                     quant->type.name);
 }
 
+/* Does the recipe's type stand in for the wanted one? */
+static int own_fallback(const choice *c)
+{
+    return c->fallback.size && !c->mixed && !c->explicitly;
+}
+
+/* What is tried after `tries` types whose blocks do not fit; NULL: nothing but f32. */
+static const char *next_type(const choice *c, const ggx_quant *first, uint32_t tries)
+{
+    if (own_fallback(c)) return tries ? NULL : c->fallback.data;
+    return first->fallback ? first->fallback[tries] : NULL;
+}
+
 /* Finds the quantizer for the wanted type or the first of its fallbacks that fits the rows; NULL for f32. */
 static ggx_status choose_quant(choice *c, ggx_str wanted, const ggx_quant **out)
 {
@@ -109,8 +123,8 @@ static ggx_status choose_quant(choice *c, ggx_str wanted, const ggx_quant **out)
         status = widen_rows(c, quant->type.block_elems, &fits);
         if (status != GGX_OK) return status;
         if (fits) break;
-        if (!first->fallback) return refuse_rows(c, first);
-        const char *next = first->fallback[i];
+        if (!first->fallback && !own_fallback(c)) return refuse_rows(c, first);
+        const char *next = next_type(c, first, i);
         if (!next || ggx_str_same(ggx_str_of(next), pivot)) {
             c->to->note = note_fallback(c, first->type.name, "f32");
             return GGX_OK;
@@ -328,6 +342,7 @@ ggx_status ggx_plan_types(ggx_plan *plan, ggx_registry *registry, const ggx_reci
                     .from = &result->tensors[i],
                     .to = &plan->tensors[i],
                     .arena = &plan->arena,
+                    .fallback = result->fallback,
                     .error = error};
         c.to->name = c.from->name;
         c.to->view = c.from->view;

@@ -181,20 +181,28 @@ static ggx_status add_fields(ggx_apply *apply, header *h, const ggx_field *field
     return status;
 }
 
+/* A word of the profile whose value is a type's name or null. */
+static ggx_status type_word(ggx_apply *apply, const ggx_node *node, const char *word, ggx_str *out)
+{
+    ggx_value value;
+    if (!node) return GGX_OK;
+    ggx_status status = ggx_eval_node(apply->eval, node, &value);
+    if (status == GGX_OK && value.kind == GGX_VALUE_STR)
+        *out = ggx_arena_str(apply->arena, value.text);
+    else if (status == GGX_OK && value.kind != GGX_VALUE_NULL)
+        status = GGX_NODE_FAIL(apply->eval, node, "'%s' is the name of a type or null", word);
+    return status;
+}
+
 ggx_status ggx_header_make(ggx_apply *apply, ggx_recipe_result *out)
 {
     header h = {0};
     ggx_status status = GGX_OK;
     for (uint32_t i = 0; apply->profile && i < apply->profile->field_count && status == GGX_OK; i++)
         status = add_fields(apply, &h, &apply->profile->fields[i]);
-    if (status == GGX_OK && apply->profile && apply->profile->via) {
-        ggx_value via;
-        status = ggx_eval_node(apply->eval, apply->profile->via, &via);
-        if (status == GGX_OK && via.kind == GGX_VALUE_STR)
-            out->via = ggx_arena_str(apply->arena, via.text);
-        else if (status == GGX_OK && via.kind != GGX_VALUE_NULL)
-            status = GGX_NODE_FAIL(apply->eval, apply->profile->via, "'via' is the name of a type or null");
-    }
+    if (status == GGX_OK && apply->profile) status = type_word(apply, apply->profile->via, "via", &out->via);
+    if (status == GGX_OK && apply->profile)
+        status = type_word(apply, apply->profile->fallback, "fallback", &out->fallback);
     out->kvs = h.kvs;
     out->kv_count = h.count;
     return status;

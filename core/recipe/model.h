@@ -142,7 +142,7 @@ typedef struct ggx_profile {
     int32_t order; /* GGX_ORDER_* */
     int32_t has_layout;
     ggx_steps layout;
-    ggx_node *via, *vectors, *matrices, *type, *label;
+    ggx_node *via, *vectors, *matrices, *type, *label, *fallback;
     const ggx_json *sequence; /* list of lists of fields' names, or NULL */
     ggx_field *fields;
     uint32_t field_count;

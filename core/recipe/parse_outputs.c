@@ -97,6 +97,7 @@ static ggx_status parse_profile(const ggx_recipe_parser *parser, const ggx_json 
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "matrices"), &profile->matrices);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "type"), &profile->type);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "label"), &profile->label);
+    if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "fallback"), &profile->fallback);
     return status == GGX_OK ? ggx_parse_header(parser, ggx_json_get(json, "header"), profile) : status;
 }
 

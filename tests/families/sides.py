@@ -37,7 +37,8 @@ def reference(conversion, folder, out, kind, **more):
     """Converts as convert_hf_to_gguf.py does."""
     import gguf
     import torch
-    kinds = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "bf16": "MOSTLY_BF16", "q8_0": "MOSTLY_Q8_0", "auto": "GUESSED"}
+    kinds = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "bf16": "MOSTLY_BF16", "q8_0": "MOSTLY_Q8_0", "auto": "GUESSED",
+             "tq1_0": "MOSTLY_TQ1_0", "tq2_0": "MOSTLY_TQ2_0"}
     with torch.inference_mode(), contextlib.redirect_stderr(io.StringIO()):
         hparams = conversion.ModelBase.load_hparams(Path(folder), False)
         arch = conversion.get_model_architecture(hparams, conversion.ModelType.TEXT)

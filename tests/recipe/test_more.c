@@ -56,6 +56,8 @@ static const struct {
      GGX_E_MALFORMED, "r.json:3:1: the checkpoint has no tensor 'b', which recipe r needs"},
     {"", OUT("", "\"order\": \"up\""), GGX_E_USAGE, "'order' is \"source\", \"source-name\", \"recipe\" or \"name\""},
     {"", RULES("{\"from\": \"a\", \"into\": [{\"to\": \"x\", \"at\": \"end\"}]}"), GGX_E_USAGE, "'at' is"},
+    {"a f32 1\n", OUT("{\"from\": \"a\", \"to\": \"x\"}", "\"fallback\": 3"), GGX_E_MALFORMED,
+     "'fallback' is the name of a type or null"},
     {"a f32 1\n", RULES("{\"from\": \"a\", \"to\": \"x\", \"label\": \"Q 4\"}"), GGX_E_MALFORMED,
      "cannot be the name of a type"},
 };
