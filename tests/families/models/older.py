@@ -1,4 +1,7 @@
 """Older families, most of which transformers has no class for."""
+import json
+import os
+
 from transformers import DbrxConfig
 
 import tiny
@@ -48,4 +51,47 @@ def refact(folder):
     tiny.byte_level(folder)
 
 
-VARIANTS = {"dbrx": dbrx, "orion": orion, "codeshell": codeshell, "refact": refact}
+def llama_shapes(width=64, inner=96):
+    shapes = {"model.embed_tokens.weight": (350, width), "lm_head.weight": (350, width), "model.norm.weight": (width,)}
+    for i in range(2):
+        p = f"model.layers.{i}."
+        shapes.update({f"{p}self_attn.{which}_proj.weight": (width, width) for which in "qkvo"})
+        shapes.update({p + "mlp.gate_proj.weight": (inner, width), p + "mlp.up_proj.weight": (inner, width), p + "mlp.down_proj.weight": (width, inner),
+                       p + "input_layernorm.weight": (width,), p + "post_attention_layernorm.weight": (width,), p + "self_attn.rotary_emb.inv_freq": (8,)})
+    return shapes
+
+
+LLAMA = {"vocab_size": 350, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 96, "rms_norm_eps": 1e-06}
+
+
+def baichuan(folder):
+    """The converter gives tensors that it only renames to itself again, without end; here they go to its base class, as they did before."""
+    from conversion.baichuan import BaichuanModel
+    from conversion.base import TextModel
+    original = BaichuanModel.modify_tensors
+
+    def handed_on(self, data, name, bid):
+        yield from original(self, data, name, bid) if name.endswith("W_pack.weight") else TextModel.modify_tensors(self, data, name, bid)
+
+    if original.__name__ != "handed_on":
+        BaichuanModel.modify_tensors = handed_on
+    shapes = llama_shapes()
+    for i in range(2):
+        for which in "qkv":
+            del shapes[f"model.layers.{i}.self_attn.{which}_proj.weight"]
+        shapes[f"model.layers.{i}.self_attn.W_pack.weight"] = (192, 64)
+    tiny.weights(folder, {"architectures": ["BaichuanForCausalLM"], "model_type": "baichuan", "model_max_length": 128, "max_position_embeddings": 128, **LLAMA},
+                 shapes, dtype="bfloat16")
+    tiny.sentencepiece(folder)
+
+
+def xverse(folder):
+    """As many tokens as the model has: the converter fills nothing up."""
+    tiny.byte_level(folder, special=["<pad>", "<|startoftext|>", "<|endoftext|>", *(f"<0x{b:02X}>" for b in range(20))])
+    with open(os.path.join(folder, "tokenizer.json"), encoding="utf-8") as file:
+        size = len(json.load(file)["model"]["vocab"])
+    tiny.weights(folder, {"architectures": ["XverseForCausalLM"], "model_type": "xverse", "max_position_embeddings": 128, **LLAMA, "vocab_size": size},
+                 {**llama_shapes(), "model.embed_tokens.weight": (size, 64), "lm_head.weight": (size, 64)}, dtype="bfloat16")
+
+
+VARIANTS = {"dbrx": dbrx, "orion": orion, "codeshell": codeshell, "refact": refact, "baichuan": baichuan, "xverse": xverse}
