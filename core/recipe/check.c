@@ -159,9 +159,9 @@ static ggx_status check_field(checker *c, const ggx_field *field)
 
 static ggx_status check_profile(checker *c, const ggx_profile *profile)
 {
-    const ggx_node *const nodes[] = {profile->via,  profile->vectors, profile->matrices,
-                                     profile->type, profile->label,   profile->fallback};
-    ggx_status status = check_nodes(c, nodes, 6, NULL);
+    const ggx_node *const nodes[] = {profile->via,   profile->vectors,  profile->matrices, profile->type,
+                                     profile->label, profile->fallback, profile->ordered};
+    ggx_status status = check_nodes(c, nodes, 7, NULL);
     if (status == GGX_OK) status = check_steps(c, &profile->layout, NULL);
     for (uint32_t i = 0; i < profile->field_count && status == GGX_OK; i++)
         status = check_field(c, &profile->fields[i]);

@@ -162,7 +162,10 @@ static ggx_status extend_fields(ggx_arena *arena, ggx_profile *profile, const gg
     }
     profile->fields = all;
     profile->field_count = count;
-    if (!profile->order) profile->order = base->order;
+    if (!profile->order && !profile->ordered) {
+        profile->order = base->order;
+        profile->ordered = base->ordered;
+    }
     if (!profile->has_layout) profile->layout = base->layout;
     profile->has_layout |= base->has_layout;
     if (!profile->via) profile->via = base->via;

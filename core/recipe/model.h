@@ -139,7 +139,8 @@ enum { GGX_ORDER_NONE, GGX_ORDER_SOURCE, GGX_ORDER_RECIPE, GGX_ORDER_NAME, GGX_O
 typedef struct ggx_profile {
     ggx_origin origin;
     ggx_str writer;
-    int32_t order; /* GGX_ORDER_* */
+    int32_t order;     /* GGX_ORDER_* */
+    ggx_node *ordered; /* instead: an expression that gives its word */
     int32_t has_layout;
     ggx_steps layout;
     ggx_node *via, *vectors, *matrices, *type, *label, *fallback;
@@ -298,6 +299,7 @@ typedef struct ggx_apply {
     uint64_t *taken;    /* for each rule */
     uint8_t *marks;     /* for each source tensor: GGX_MARK_* of a decoded one */
     ggx_value *domains; /* for each rule, GGX_MAX_PLACEHOLDERS lists of its "for", computed when first needed */
+    int32_t order;      /* GGX_ORDER_*, as the profile says */
     uint64_t *ranks;    /* of the source tensors, or NULL: as they come */
     uint64_t steps;     /* of matching */
     ggx_str current;    /* the tensor being made, for messages */
@@ -336,6 +338,7 @@ ggx_status ggx_decode_make(ggx_apply *apply, const ggx_rule *rule, const ggx_mat
 ggx_status ggx_packed_make(ggx_apply *apply);
 int ggx_recipe_decodes(const struct ggx_recipe *recipe);
 /* header.c, order.c, coverage.c */
+int32_t ggx_order_word(ggx_str word); /* GGX_ORDER_NONE: none of them */
 ggx_status ggx_header_make(ggx_apply *apply, ggx_recipe_result *out);
 ggx_status ggx_order_outputs(ggx_apply *apply, ggx_recipe_result *out);
 /* Fills apply->ranks where the profile wants the source's tensors by name. */

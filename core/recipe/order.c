@@ -64,11 +64,34 @@ static int by_file_and_name(const void *left, const void *right)
     return order ? order : ggx_str_order(a->tensor->name, b->tensor->name);
 }
 
+int32_t ggx_order_word(ggx_str word)
+{
+    static const char *const words[] = {"", "source", "recipe", "name", "source-name"};
+    for (int32_t i = GGX_ORDER_SOURCE; i <= GGX_ORDER_SOURCE_NAME; i++)
+        if (ggx_str_same(word, ggx_str_of(words[i]))) return i;
+    return GGX_ORDER_NONE;
+}
+
+static ggx_status choose_order(ggx_apply *apply)
+{
+    const ggx_profile *profile = apply->profile;
+    apply->order = profile ? profile->order : GGX_ORDER_NONE;
+    if (!profile || !profile->ordered) return GGX_OK;
+    ggx_value value;
+    ggx_status status = ggx_eval_node(apply->eval, profile->ordered, &value);
+    if (status != GGX_OK) return status;
+    apply->order = value.kind == GGX_VALUE_STR ? ggx_order_word(value.text) : GGX_ORDER_NONE;
+    return apply->order
+               ? GGX_OK
+               : GGX_NODE_FAIL(apply->eval, profile->ordered, "'order' is 'source', 'source-name', 'recipe' or 'name'");
+}
+
 ggx_status ggx_order_sources(ggx_apply *apply)
 {
     const ggx_checkpoint *c = apply->env->checkpoint;
     const uint64_t n = c->tensor_count;
-    if (!apply->profile || apply->profile->order != GGX_ORDER_SOURCE_NAME) return GGX_OK;
+    ggx_status status = choose_order(apply);
+    if (status != GGX_OK || apply->order != GGX_ORDER_SOURCE_NAME) return status;
     ranked *list = ggx_arena_array(&apply->eval->arena, n, sizeof *list);
     apply->ranks = ggx_arena_array(&apply->eval->arena, n, sizeof *apply->ranks);
     if (!list || !apply->ranks) return ggx_fail(apply->error, GGX_E_NOMEM, "no memory to order the source's tensors");
@@ -111,9 +134,9 @@ ggx_status ggx_order_outputs(ggx_apply *apply, ggx_recipe_result *out)
     for (uint64_t i = 0; i < apply->made_count; i++) entries[i] = (entry){&apply->made[i], apply->recipe};
     ggx_status status = check_names(apply, entries);
     if (status != GGX_OK) return status;
-    const int32_t order = apply->profile ? apply->profile->order : GGX_ORDER_NONE;
-    if (order != GGX_ORDER_NAME) /* check_names has left them so */
-        qsort(entries, (size_t)apply->made_count, sizeof *entries, order == GGX_ORDER_RECIPE ? by_recipe : by_source);
+    if (apply->order != GGX_ORDER_NAME) /* check_names has left them so */
+        qsort(entries, (size_t)apply->made_count, sizeof *entries,
+              apply->order == GGX_ORDER_RECIPE ? by_recipe : by_source);
     for (uint64_t i = 0; i < apply->made_count; i++) out->tensors[i] = entries[i].made->tensor;
     out->tensor_count = apply->made_count;
     return GGX_OK;

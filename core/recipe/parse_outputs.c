@@ -82,10 +82,12 @@ static ggx_status parse_profile(const ggx_recipe_parser *parser, const ggx_json 
     profile->origin = ggx_parser_origin(parser, json);
     profile->writer = json->key;
     const ggx_json *order = ggx_json_get(json, "order"), *layout = ggx_json_get(json, "layout");
-    if (order) {
-        static const char *const words[] = {"", "source", "recipe", "name", "source-name"};
-        for (int32_t i = GGX_ORDER_SOURCE; i <= GGX_ORDER_SOURCE_NAME; i++)
-            if (order->kind == GGX_JSON_STRING && ggx_str_same(order->text, ggx_str_of(words[i]))) profile->order = i;
+    const int computed = order && order->kind == GGX_JSON_STRING && order->text.size && order->text.data[0] == '=';
+    if (computed) {
+        status = ggx_parser_value(parser, order, &profile->ordered);
+        if (status != GGX_OK) return status;
+    } else if (order) {
+        profile->order = order->kind == GGX_JSON_STRING ? ggx_order_word(order->text) : GGX_ORDER_NONE;
         if (!profile->order)
             return GGX_PARSER_FAIL(parser, order, "'order' is \"source\", \"source-name\", \"recipe\" or \"name\"");
     }

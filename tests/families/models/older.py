@@ -7,6 +7,19 @@ from transformers import DbrxConfig
 import tiny
 
 
+def llama_shapes(width=64, inner=96):
+    shapes = {"model.embed_tokens.weight": (350, width), "lm_head.weight": (350, width), "model.norm.weight": (width,)}
+    for i in range(2):
+        p = f"model.layers.{i}."
+        shapes.update({f"{p}self_attn.{which}_proj.weight": (width, width) for which in "qkvo"})
+        shapes.update({p + "mlp.gate_proj.weight": (inner, width), p + "mlp.up_proj.weight": (inner, width), p + "mlp.down_proj.weight": (width, inner),
+                       p + "input_layernorm.weight": (width,), p + "post_attention_layernorm.weight": (width,), p + "self_attn.rotary_emb.inv_freq": (8,)})
+    return shapes
+
+
+LLAMA = {"vocab_size": 350, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 96, "rms_norm_eps": 1e-06}
+
+
 def dbrx(folder):
     tiny.model(folder, DbrxConfig(vocab_size=350, d_model=64, n_heads=4, n_layers=2, max_seq_len=128, attn_config={"kv_n_heads": 2, "clip_qkv": 8, "rope_theta": 5e5},
                                   ffn_config={"ffn_hidden_size": 96, "hidden_size": 64, "moe_num_experts": 4, "moe_top_k": 2}))
@@ -14,16 +27,15 @@ def dbrx(folder):
 
 
 def orion(folder):
-    shapes = {"model.embed_tokens.weight": (350, 64), "lm_head.weight": (350, 64), "model.norm.weight": (64,), "model.norm.bias": (64,)}
+    width, inner = 64 * tiny.WIDER, 96 * tiny.WIDER
+    shapes = llama_shapes(width, inner)
     for i in range(2):
         p = f"model.layers.{i}."
-        shapes.update({f"{p}{norm}.{end}": (64,) for norm in ("input_layernorm", "post_attention_layernorm") for end in ("weight", "bias")})
-        shapes.update({p + "self_attn.q_proj.weight": (64, 64), p + "self_attn.k_proj.weight": (32, 64), p + "self_attn.v_proj.weight": (32, 64),
-                       p + "self_attn.o_proj.weight": (64, 64), p + "mlp.gate_proj.weight": (96, 64), p + "mlp.up_proj.weight": (96, 64),
-                       p + "mlp.down_proj.weight": (64, 96), p + "self_attn.rotary_emb.inv_freq": (8,)})
-    tiny.weights(folder, {"architectures": ["OrionForCausalLM"], "model_type": "orion", "vocab_size": 350, "hidden_size": 64, "num_hidden_layers": 2,
-                          "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 96, "rms_norm_eps": 1e-05, "max_sequence_length": 128,
-                          "max_position_embeddings": 128}, shapes, dtype="bfloat16")
+        shapes.update({f"{p}{norm}.bias": (width,) for norm in ("input_layernorm", "post_attention_layernorm")})
+        shapes.update({f"{p}self_attn.{which}_proj.weight": (width // 2, width) for which in "kv"})
+    shapes["model.norm.bias"] = (width,)
+    tiny.weights(folder, {"architectures": ["OrionForCausalLM"], "model_type": "orion", **LLAMA, "hidden_size": width, "intermediate_size": inner,
+                          "num_key_value_heads": 2, "rms_norm_eps": 1e-05, "max_sequence_length": 128, "max_position_embeddings": 64}, shapes, dtype="bfloat16")
     tiny.sentencepiece(folder)
 
 
@@ -49,19 +61,6 @@ def refact(folder):
     tiny.weights(folder, {"architectures": ["GPTRefactForCausalLM"], "model_type": "gpt_refact", "vocab_size": 350, "n_positions": 128, "n_embd": 64, "n_layer": 2,
                           "n_head": 4, "n_inner": None, "layer_norm_epsilon": 1e-05, "multi_query": True}, shapes)
     tiny.byte_level(folder)
-
-
-def llama_shapes(width=64, inner=96):
-    shapes = {"model.embed_tokens.weight": (350, width), "lm_head.weight": (350, width), "model.norm.weight": (width,)}
-    for i in range(2):
-        p = f"model.layers.{i}."
-        shapes.update({f"{p}self_attn.{which}_proj.weight": (width, width) for which in "qkvo"})
-        shapes.update({p + "mlp.gate_proj.weight": (inner, width), p + "mlp.up_proj.weight": (inner, width), p + "mlp.down_proj.weight": (width, inner),
-                       p + "input_layernorm.weight": (width,), p + "post_attention_layernorm.weight": (width,), p + "self_attn.rotary_emb.inv_freq": (8,)})
-    return shapes
-
-
-LLAMA = {"vocab_size": 350, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 96, "rms_norm_eps": 1e-06}
 
 
 def baichuan(folder):
@@ -94,4 +93,4 @@ def xverse(folder):
                  {**llama_shapes(), "model.embed_tokens.weight": (size, 64), "lm_head.weight": (size, 64)}, dtype="bfloat16")
 
 
-VARIANTS = {"dbrx": dbrx, "orion": orion, "codeshell": codeshell, "refact": refact, "baichuan": baichuan, "xverse": xverse}
+VARIANTS = {"orion": orion, "dbrx": dbrx, "codeshell": codeshell, "refact": refact, "baichuan": baichuan, "xverse": xverse}
