@@ -199,7 +199,8 @@ static void records_are_sound(void **state GGX_UNUSED)
         assert_string_equal(type->type.name, type->kernels->type);
         assert_int_equal(type->kernels->rank, 0);
         assert_null(type->kernels->cpu);
-        assert_non_null(type->fallback);
+        /* llama-quantize has another type for rows that do not fit, but for this one */
+        assert_true((type->fallback != NULL) == (strcmp(type->type.name, "q1_0") != 0));
         assert_true(type->type.block_elems >= 1 && COLS % type->type.block_elems == 0);
         assert_true(type->type.block_bytes >= 1 && type->type.block_bytes <= 8 * type->type.block_elems);
         for (int other = 0; other < t; other++) assert_string_not_equal(type->type.name, types[other]->type.name);
