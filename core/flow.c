@@ -75,6 +75,7 @@ ggx_status ggx_flow_apply(ggx_flow *flow, const ggx_conversion *wanted, ggx_erro
                           .version = GGX_VERSION,
                           .settings = wanted->settings,
                           .setting_count = wanted->setting_count,
+                          .header_only = wanted->header_only,
                           .run = flow->run};
     ggx_metadata_file metadata = {wanted->metadata, 0};
     env.metadata = wanted->metadata ? &metadata : NULL;
@@ -315,6 +316,8 @@ static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx
     const int named = wanted->recipe != NULL;
     if (!recipe && !named) status = ggx_recipe_choose_back(&flow->arena, directory.data, env, &recipe, error);
     if (status != GGX_OK) return status;
+    if (wanted->header_only && (!recipe || ggx_recipe_leads_back(recipe, env)))
+        return ggx_fail(error, GGX_E_USAGE, "--vocab-only needs a recipe that makes the header; --recipe names one");
     if (!recipe) return ggx_recipe_identity(&flow->arena, env, &flow->result, error);
     flow->recipe = ggx_recipe_id(recipe);
     if (ggx_recipe_leads_back(recipe, env)) return apply_backwards(flow, recipe, env, error);

@@ -32,6 +32,7 @@ typedef struct ggx_conversion {
     uint64_t sync_bytes; /* bytes of output between two entries in the journal */
     uint32_t threads;
     uint32_t part, parts;
+    int32_t header_only;                   /* --vocab-only: the recipe's header and no tensors */
     int32_t replace;                       /* 1: the output takes the place of the input */
     int32_t stream;                        /* --stream: convert while a remote model arrives */
     int32_t keep;                          /* --keep: with `stream`, leave a copy of the model in the cache */

@@ -68,6 +68,7 @@ static const option options[] = {
     {"via", 0, MAKES_PLAN | GGX_VERB_DIFF, "TYPE", "round weights to this type before quantizing", read_text,
      FIELD(via)},
     {"layout", 0, MAKES_PLAN, "NAME", "source, or that of the mixture, the default", read_text, FIELD(layout)},
+    {"vocab-only", 0, MAKES_PLAN, NULL, "the header with its vocabulary, no tensors", read_flag, FIELD(vocab_only)},
     {"keep-split", 0, MAKES_PLAN, NULL, "several files, as the model's are", read_flag, FIELD(keep_split)},
     {"split-max-size", 0, MAKES_PLAN, "SIZE", "several files of at most that many bytes of tensors, as 500M or 2G",
      read_decimal, FIELD(split_bytes)},

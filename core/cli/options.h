@@ -56,8 +56,8 @@ typedef struct ggx_arguments {
     uint32_t timeout, connections;
     uint32_t threads, part, parts;
     int32_t stream, keep;
-    int32_t list, pure, leave_output, requantize, keep_split, user_plugins, json, quiet, verbose, help, stats, check,
-        tensors, pick, all_files, dry_run;
+    int32_t list, pure, leave_output, requantize, keep_split, vocab_only, user_plugins, json, quiet, verbose, help,
+        stats, check, tensors, pick, all_files, dry_run;
 } ggx_arguments;
 
 /* Reads the words behind the verb. Errors: GGX_E_USAGE, with the nearest option's name. Free the arguments after an error too. */

@@ -38,6 +38,7 @@ static ggx_conversion conversion_of(const ggx_arguments *a)
                             .memory = a->memory,
                             .sync_bytes = a->sync_bytes ? a->sync_bytes : DEFAULT_SYNC,
                             .threads = a->threads ? a->threads : ggx_pool_cpus(),
+                            .header_only = a->vocab_only,
                             .shards = {a->split_bytes, a->split_tensors, a->keep_split},
                             .stream = a->stream,
                             .keep = a->keep,

@@ -158,6 +158,13 @@ static ggx_status run(ggx_apply *apply, ggx_recipe_result *out)
     const int partial = apply->env->partial;
     /* what a whole model needs, files of its tokenizer for one, part of it may do without; a recipe without rules only refuses */
     ggx_status status = partial && apply->recipe->rule_count ? GGX_OK : check_demands(apply);
+    if (apply->env->header_only) {
+        out->checkpoint = apply->env->checkpoint;
+        if (status == GGX_OK)
+            status = ggx_order_outputs(apply, out); /* of none, but it says how they would be laid out */
+        apply->eval->made = out;
+        return status == GGX_OK ? ggx_header_make(apply, out) : status;
+    }
     if (status == GGX_OK && !partial) status = ggx_packed_make(apply);
     if (status == GGX_OK && !partial) status = ggx_order_sources(apply);
     if (status == GGX_OK) status = claim_all(apply);

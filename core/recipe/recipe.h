@@ -77,6 +77,7 @@ typedef struct ggx_recipe_env {
     const char *model_name; /* of the folder that the model lies in, or NULL */
     ggx_setting *settings;  /* -O of the user, for vocabulary plugins */
     uint32_t setting_count;
+    int32_t header_only;         /* 1: no tensors are made, and none is missed */
     ggx_metadata_file *metadata; /* or NULL */
     const ggx_run *run;          /* may be NULL */
     int32_t nested;              /* 1: the recipe is only compared with another one */

@@ -33,7 +33,7 @@ def converter():
     return conversion
 
 
-def reference(conversion, folder, out, kind, **more):
+def reference(conversion, folder, out, kind, vocab_only=False, **more):
     """Converts as convert_hf_to_gguf.py does."""
     import gguf
     import torch
@@ -46,7 +46,8 @@ def reference(conversion, folder, out, kind, **more):
         conversion.TextModel.get_vocab_base_pre = lambda self, tokenizer: PRE
         if hasattr(made, "lerp_weights"):  # of the class: the next model would find them
             made.lerp_weights = {}
-        made(Path(folder), getattr(gguf.LlamaFileType, kinds[kind]), Path(out), **more).write()
+        model = made(Path(folder), getattr(gguf.LlamaFileType, kinds[kind]), Path(out), **more)
+        model.write_vocab() if vocab_only else model.write()
 
 
 def has_pre(folder):

@@ -260,7 +260,8 @@ static ggx_status lay_out(gguf_writer *w, ggx_error *error)
     }
     for (uint64_t i = 0; i < w->part_count && status == GGX_OK; i++) {
         gguf_part *p = &w->parts[i];
-        if (!pad(alignment_of(w, i), head_size(w, i), &p->data_start) ||
+        uint64_t alignment = w->first ? alignment_of(w, i) : 1; /* without tensors the file ends behind its keys */
+        if (!pad(alignment, head_size(w, i), &p->data_start) ||
             !ggx_add_u64(p->data_start, w->sizes[i], &w->sizes[i]) ||
             !ggx_add_u64(w->total_size, w->sizes[i], &w->total_size))
             status = ggx_fail(error, GGX_E_UNSUPPORTED, "the file would be longer than 2^64 bytes");
