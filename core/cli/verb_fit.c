@@ -418,6 +418,9 @@ static ggx_status weigh_variant(fitting *f, const ggx_variant *v, row *out)
     if (status != GGX_OK) return status;
     *g = (fitting){.cli = f->cli, .registry = f->registry, .wanted = f->wanted, .context = f->context};
     g->wanted.input = path_of(f, v);
+    g->wanted.reader = NULL; /* what was said of the folder */
+    g->wanted.recipe = "none";
+    g->wanted.recommended = NULL;
     if (!g->wanted.input) status = ggx_fail(&g->error, GGX_E_NOMEM, "out of memory");
     if (status == GGX_OK) status = ggx_flow_open(&g->flow, g->registry, &g->wanted, &f->cli->run, &g->error);
     if (status == GGX_OK) status = choose_writer(g);

@@ -145,12 +145,13 @@ def variants(folder, model):
 
     # Other forms beside: the model is converted from the first; disk is what comes and what comes out, or with --stream the latter.
     flow.write_safetensors(os.path.join(folder, "model.safetensors"), [("a", [1024, 1024])])
-    files = {"model.safetensors": read("model.safetensors"), "pytorch_model.bin": bytes(5000), "m-q4_0.gguf": files["m-q4_0.gguf"], "config.json": b"{}"}
+    files = {"model.safetensors": read("model.safetensors"), "pytorch_model.bin": bytes(5000), "m-q4_0.gguf": files["m-q4_0.gguf"], "config.json": b'{"model_type": "llama"}'}
     hub.files, hub.published, before = files, files, hub.sent
     words = ["--recipe", "none", "--writer", "gguf", "--reader", "safetensors", "--json"]
     told = json.loads(run(*words))
     flow.check([v["form"] for v in told["variants"]] == ["safetensors", "pytorch", "gguf"], f"{told['variants']}")
-    flow.check(told["download"] == len(files["model.safetensors"]) + 2 == told["variants"][0]["download"], f"{told['download']}")
+    flow.check(told["variants"][2]["cache"] == by["m-q4_0.gguf"]["cache"], f"{told['variants'][2]}")
+    flow.check(told["download"] == len(files["model.safetensors"]) + len(files["config.json"]) == told["variants"][0]["download"], f"{told['download']}")
     flow.check(hub.sent - before < 2 << 20, "more than headers")
     q8 = next(t for t in told["types"] if t["type"] == "q8_0")
     tight = json.loads(run(*words, "--disk", q8["bytes"] + 100))
