@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define HEAD "ggx-lock 1\n"
 #define BEAT 5.0   /* seconds between two */
 #define LEASE 60.0 /* without one, the owner counts as gone */
 #define TORN 2.0   /* a lock that was never written whole: its owner was killed in between */
@@ -73,20 +74,37 @@ static void describe(owner *out)
 static void print_owner(const owner *o, uint64_t count, char out[GGX_LOCK_TEXT])
 {
     memset(out, ' ', GGX_LOCK_TEXT);
-    const int n = snprintf(out, GGX_LOCK_TEXT, "ggx-lock 1\n%s %s %s %ld %llu\n%llu\n", o->boot, o->space, o->host,
-                           o->process, o->start, (unsigned long long)count);
+    const int n = snprintf(out, GGX_LOCK_TEXT, HEAD "%s %s %s %ld %llu\n%llu\n", o->boot, o->space, o->host, o->process,
+                           o->start, (unsigned long long)count);
     out[n] = ' ';
     out[GGX_LOCK_TEXT - 1] = '\n';
 }
 
+/* The word that `at` stands on, and on to the next one. */
+static void take_word(const char **at, char *out, size_t room)
+{
+    const size_t size = strcspn(*at, " \n"), kept = size < room ? size : room - 1;
+    memcpy(out, *at, kept);
+    out[kept] = 0;
+    *at += size + ((*at)[size] != 0);
+}
+
 static int parse_owner(const char text[GGX_LOCK_TEXT], owner *out)
 {
-    char copy[GGX_LOCK_TEXT + 1];
+    char copy[GGX_LOCK_TEXT + 1], number[24];
+    const char *at = copy + strlen(HEAD);
     memset(out, 0, sizeof *out);
     memcpy(copy, text, GGX_LOCK_TEXT);
     copy[GGX_LOCK_TEXT] = 0;
-    return sscanf(copy, "ggx-lock 1\n%39s %39s %63s %ld %llu\n", out->boot, out->space, out->host, &out->process,
-                  &out->start) == 5;
+    if (strncmp(copy, HEAD, strlen(HEAD)) != 0) return 0;
+    take_word(&at, out->boot, sizeof out->boot);
+    take_word(&at, out->space, sizeof out->space);
+    take_word(&at, out->host, sizeof out->host);
+    take_word(&at, number, sizeof number);
+    out->process = strtol(number, NULL, 10);
+    take_word(&at, number, sizeof number);
+    out->start = strtoull(number, NULL, 10);
+    return *out->boot && *out->space && *out->host && *number;
 }
 
 /* 1: the process that it names is not there any more. 0 also when that cannot be told. */

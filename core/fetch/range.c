@@ -166,9 +166,11 @@ static int is_stopped(const ggx_range_client *c)
 
 static void sleep_for(const ggx_range_client *c, double seconds)
 {
-    for (; seconds > 0 && !is_stopped(c); seconds -= 0.1) {
-        const struct timespec t = {0, (long)((seconds < 0.1 ? seconds : 0.1) * 999999999)};
+    while (seconds > 0 && !is_stopped(c)) {
+        const double piece = seconds < 0.1 ? seconds : 0.1;
+        const struct timespec t = {0, (long)(piece * 999999999)};
         nanosleep(&t, NULL);
+        seconds -= piece;
     }
 }
 

@@ -81,7 +81,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def send(self, data, begin, end):
         hub, step = self.server.hub, 1 << 16
-        if "flip" in hub.faults:
+        if hub.faults.get("flip", len(data)) < len(data):
             data[hub.faults["flip"]] ^= 1
         while begin < end:
             for name in ("cut", "stall", "gone", "lost"):
