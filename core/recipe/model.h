@@ -109,7 +109,8 @@ typedef struct ggx_rule {
     ggx_str key; /* how "extends" and "without" know it */
     ggx_rule_source *sources;
     uint32_t source_count, leader;
-    ggx_str over; /* joined along this placeholder; empty: none */
+    ggx_str over;      /* joined along this placeholder; empty: none */
+    uint32_t together; /* 1 + index of the domain whose outputs stand together; 0: none */
     ggx_node *axis, *count;
     ggx_node *sizes; /* of the joined, along the axis; may be NULL */
     ggx_domain *domains;
@@ -279,6 +280,7 @@ typedef struct ggx_made {
     uint64_t position;   /* in source order: index + 1 of a source tensor; 0 first, UINT64_MAX last */
     uint32_t rule, into; /* indices */
     ggx_match match;     /* of the leader, for recipe order */
+    uint64_t turn;       /* among outputs that stand together: place in the list */
     uint64_t sequence;
     int32_t late; /* 0: before all those that have 1 */
 } ggx_made;

@@ -19,6 +19,7 @@ static int by_source(const void *left, const void *right)
     const ggx_made *a = ((const entry *)left)->made, *b = ((const entry *)right)->made;
     int order = by_size((uint64_t)a->late, (uint64_t)b->late);
     if (!order) order = by_size(a->position, b->position);
+    if (!order && a->rule == b->rule) order = by_size(a->turn, b->turn);
     return order ? order : by_size(a->sequence, b->sequence);
 }
 
@@ -125,14 +126,65 @@ static ggx_status check_names(ggx_apply *apply, entry *entries)
     return GGX_OK;
 }
 
+/* Are two outputs of a rule the same but for what is joined and what stands together? */
+static int neighbours(const ggx_rule *rule, const ggx_made *a, const ggx_made *b)
+{
+    const ggx_pattern *p = rule->sources[rule->leader].pattern;
+    if (a->rule != b->rule || a->into != b->into) return 0;
+    for (uint32_t s = 0; s < p->slot_count; s++) {
+        if (rule->over.size && ggx_str_same(p->names[s], rule->over)) continue;
+        if (ggx_str_same(p->names[s], rule->domains[rule->together - 1].name)) continue;
+        if (!ggx_str_same(a->match.slot[s], b->match.slot[s])) return 0;
+    }
+    return 1;
+}
+
+/* The place in the list of "for" of what stands together. */
+static ggx_status find_turn(ggx_apply *apply, const ggx_rule *rule, ggx_made *made)
+{
+    const ggx_domain *domain = &rule->domains[rule->together - 1];
+    const ggx_pattern *p = rule->sources[rule->leader].pattern;
+    const ggx_str text = made->match.slot[ggx_pattern_slot(p, domain->name)];
+    ggx_value list;
+    ggx_status status = ggx_apply_domain(apply, made->rule, rule->together - 1, &list);
+    for (uint64_t i = 0; status == GGX_OK && i < list.count && !made->turn; i++) {
+        const ggx_value *item = &list.at.items[i];
+        int64_t number = -1;
+        int same = item->kind == GGX_VALUE_STR ? ggx_str_same(item->text, text)
+                                               : ggx_str_int(text, &number) && number == item->integer;
+        if (same) made->turn = i + 1;
+    }
+    return status;
+}
+
+/* Outputs that stand together do so at the last place that any of them has. */
+static ggx_status gather(ggx_apply *apply)
+{
+    ggx_status status = GGX_OK;
+    for (uint64_t i = 0; i < apply->made_count && status == GGX_OK; i++) {
+        ggx_made *a = &apply->made[i];
+        const ggx_rule *rule = &apply->recipe->rules[a->rule];
+        if (!rule->together) continue;
+        status = find_turn(apply, rule, a);
+        for (uint64_t k = 0; k < apply->made_count; k++)
+            if (neighbours(rule, a, &apply->made[k]) && apply->made[k].position > a->position)
+                a->position = apply->made[k].position;
+        if (status == GGX_OK)
+            status = ggx_eval_work(apply->eval, rule->domains[rule->together - 1].list, apply->made_count / 16);
+    }
+    return status;
+}
+
 ggx_status ggx_order_outputs(ggx_apply *apply, ggx_recipe_result *out)
 {
     entry *entries = ggx_arena_array(apply->arena, apply->made_count, sizeof *entries);
     out->tensors = ggx_arena_array(apply->arena, apply->made_count, sizeof *out->tensors);
     if (!entries || !out->tensors)
         return ggx_fail(apply->error, GGX_E_NOMEM, "the recipe's outputs need too much memory");
+    ggx_status status = gather(apply);
+    if (status != GGX_OK) return status;
     for (uint64_t i = 0; i < apply->made_count; i++) entries[i] = (entry){&apply->made[i], apply->recipe};
-    ggx_status status = check_names(apply, entries);
+    status = check_names(apply, entries);
     if (status != GGX_OK) return status;
     if (apply->order != GGX_ORDER_NAME) /* check_names has left them so */
         qsort(entries, (size_t)apply->made_count, sizeof *entries,

@@ -298,6 +298,14 @@ ggx_status ggx_parse_packed(const ggx_recipe_parser *parser, const ggx_json *lis
     return status;
 }
 
+static ggx_status parse_together(const ggx_recipe_parser *parser, const ggx_json *word, ggx_rule *rule)
+{
+    if (!word) return GGX_OK;
+    for (uint32_t d = 0; d < rule->domain_count && word->kind == GGX_JSON_STRING; d++)
+        if (ggx_str_same(rule->domains[d].name, word->text)) rule->together = d + 1;
+    return rule->together ? GGX_OK : GGX_PARSER_FAIL(parser, word, "'together' is a name of the rule's 'for'");
+}
+
 static ggx_status parse_take(const ggx_recipe_parser *parser, const ggx_json *json, ggx_rule *rule)
 {
     const ggx_json *from = ggx_json_get(json, "from"), *decode = ggx_json_get(json, "decode");
@@ -310,6 +318,7 @@ static ggx_status parse_take(const ggx_recipe_parser *parser, const ggx_json *js
     status = decode ? parse_decode(parser, decode, decode_words, rule) : parse_sources(parser, from, rule);
     if (status == GGX_OK && from) status = parse_join(parser, json, from->kind == GGX_JSON_ARRAY, rule);
     if (status == GGX_OK) status = parse_common(parser, json, rule);
+    if (status == GGX_OK) status = parse_together(parser, ggx_json_get(json, "together"), rule);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "shape"), &rule->shape);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "optional"), &rule->optional);
     if (status == GGX_OK) status = refuse_regex(parser, rule);

@@ -5,9 +5,9 @@
 const char *const ggx_recipe_words[] = {
     "id",      "about", "extends", "when",     "specificity", "config",  "values", "require", "tensors", "without",
     "outputs", "note",  "$schema", "prefixes", "backwards",   "options", "packed", "adapter", NULL};
-const char *const ggx_rule_words[] = {"from",  "to",       "do",     "into",    "concat", "stack", "for",   "when",
-                                      "shape", "optional", "type",   "default", "rows",   "at",    "label", "drop",
-                                      "group", "const",    "decode", "beside",  "note",   NULL};
+const char *const ggx_rule_words[] = {"from",  "to",       "do",     "into",    "concat",   "stack", "for",   "when",
+                                      "shape", "optional", "type",   "default", "rows",     "at",    "label", "drop",
+                                      "group", "const",    "decode", "beside",  "together", "note",  NULL};
 const char *const ggx_step_words[] = {"transpose", "reverse",   "permute", "reshape", "slice", "split",
                                       "squeeze",   "unsqueeze", "repeat",  "cast",    "add",   "mul",
                                       "neg",       "exp",       "if",      NULL};

@@ -21,6 +21,12 @@ static const struct {
     {"h.10 f32 1\nz f32 1\nh.9 f32 1\n",
      OUT("{\"from\": \"h.{i}\", \"to\": \"m/h{i}\"}, {\"from\": \"z\", \"to\": \"a\"}", "\"order\": \"name\""),
      "a:1 m/h10:1 m/h9:1"},
+    {"0.0.w f32 1\n0.0.u f32 2\n0.1.w f32 1\nz f32 9\n0.1.u f32 2\n1.0.u f32 2\n1.0.w f32 1\n1.1.u f32 2\n1.1.w f32 "
+     "1\n",
+     RULES("{\"from\": \"z\", \"to\": \"z\"}, {\"from\": \"{i}.{e}.{part}\", \"for\": {\"part\": [\"w\", \"u\"]}, "
+           "\"stack\": {\"over\": "
+           "\"e\"}, \"at\": \"last\", \"together\": \"part\", \"to\": \"{part}{i}\"}"),
+     "z:9 w0:2x1q*2 u0:2x2q*2 w1:2x1q*2 u1:2x2q*2"},
     {"b f32 2\na f32 1\n",
      OUT("{\"from\": \"{nn...}\", \"to\": \"{nn}\"}", "\"order\": \"= if has('a') then 'name' else 'source'\""),
      "a:1 b:2"},
@@ -62,6 +68,7 @@ static const struct {
      GGX_E_MALFORMED, "r.json:3:1: the checkpoint has no tensor 'b', which recipe r needs"},
     {"", OUT("", "\"order\": \"up\""), GGX_E_USAGE, "'order' is \"source\", \"source-name\", \"recipe\" or \"name\""},
     {"", RULES("{\"from\": \"a\", \"into\": [{\"to\": \"x\", \"at\": \"end\"}]}"), GGX_E_USAGE, "'at' is"},
+    {"", RULES("{\"from\": \"{i}\", \"to\": \"{i}\", \"together\": \"i\"}"), GGX_E_USAGE, "'together' is a name of"},
     {"a f32 1\n", OUT("{\"from\": \"a\", \"to\": \"x\"}", "\"order\": \"= 'up'\""), GGX_E_MALFORMED,
      "'order' is 'source'"},
     {"a f32 1\n", OUT("{\"from\": \"a\", \"to\": \"x\"}", "\"fallback\": 3"), GGX_E_MALFORMED,

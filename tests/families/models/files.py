@@ -49,5 +49,8 @@ VARIANTS = {
     "pickled-qwen2": lambda folder: pickled(folder, qwen.qwen2),
     "pickled-gpt2": lambda folder: pickled(folder, gpt2.gpt2),
     "pickled-parts": lambda folder: pickled(folder, bloom.bloom, 3),
+    "pickled-experts": lambda folder: pickled(folder, qwen.qwen2moe, 2),
+    "sharded-experts": lambda folder: sharded(folder, qwen.qwen3moe, 7),
+    "sharded-mixtral": lambda folder: sharded(folder, llama.mixtral, 5),
     "sharded": lambda folder: sharded(folder, qwen.qwen3, 5),
 }
