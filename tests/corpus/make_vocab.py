@@ -1,4 +1,5 @@
 """Makes the corpora of vocab_*: make_vocab.py, in this folder. Small models by hand, with and without added tokens, and some that lie."""
+import json
 import os
 import struct
 
@@ -38,6 +39,43 @@ BPE = {
     "merges": (b"", b"#version\na b\nb c\n"),
     "other": (b'{"model":{"type":"Unigram","vocab":[["a",0]]}}', b""),
     "far-id": (b'{"model":{"vocab":{"a":1048576}}}', b""),
+}
+# Tokenizers whose steps are run: each known step, a regular expression that runs away, steps in steps, the classes.
+VOCABULARY = {**{chr(i): i - 33 for i in range(33, 127)}, "ab": 200, "\u0120": 201}
+
+
+def tokenizer(**steps):
+    added = [{"id": 300, "content": "<s>", "special": True, "normalized": False, "lstrip": True}, {"id": 301, "content": "New", "single_word": True}]
+    return json.dumps({"added_tokens": added, "model": {"type": "BPE", "vocab": VOCABULARY, "merges": ["a b"], "byte_fallback": True, "unk_token": "!"}, **steps}).encode()
+
+
+def split(regex, **more):
+    return {"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", **more}
+
+
+def nested(levels, twice):
+    step = {"type": "NFC"}
+    for level in range(levels):
+        step = {"type": "Sequence", "normalizers": [step] * (2 if level < twice else 1)}
+    return step
+
+
+NORMALIZERS = [{"type": t} for t in ("NFKC", "NFD", "Lowercase", "StripAccents", "Strip", "BertNormalizer")] + [
+    {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": "_"}, {"type": "Prepend", "prepend": "x"}]
+WORDS = [split(r"[a-c[x-z]]+|[\p{L}&&[^a-m]]+|\p{N}{1,3}+", behavior="MergedWithNext", invert=True), {"type": "Digits", "individual_digits": True},
+         {"type": "Punctuation"}, {"type": "Metaspace", "prepend_scheme": "first"}, {"type": "Whitespace"}, {"type": "ByteLevel", "add_prefix_space": True}]
+BPE |= {
+    "steps": (tokenizer(normalizer={"type": "Sequence", "normalizers": NORMALIZERS}, pre_tokenizer={"type": "Sequence", "pretokenizers": WORDS},
+                        post_processor={"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": {"id": "A"}}],
+                                        "special_tokens": {"<s>": {"ids": [300]}}},
+                        decoder={"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "a"}, "content": " "}, {"type": "Strip", "content": " ", "start": 1}]}),
+              b'{"tokenizer_class":"PreTrainedTokenizerFast","bos_token":"<s>","added_tokens_decoder":{"3":{"content":"x","special":true}},"additional_special_tokens":["q"]}'),
+    "runs-away": (tokenizer(pre_tokenizer=split(r"(?:\S+)+(?=\p{L}{99})")), b"{}"),
+    "nested": (tokenizer(normalizer=nested(20, 6)), b"{}"),
+    "nested-twice": (tokenizer(normalizer=nested(30, 9)), b"{}"),
+    "class-qwen2": (tokenizer(), b'{"tokenizer_class":"Qwen2Tokenizer","model_type":"qwen2"}'),
+    "class-roberta": (tokenizer(), b'{"tokenizer_class":"RobertaTokenizer","add_prefix_space":true}'),
+    "class-llama": (tokenizer(), b'{"tokenizer_class":"LlamaTokenizer","legacy":true}'),
 }
 WORDPIECE = {
     "json": (b'{"added_tokens":[{"id":0,"content":"[PAD]","special":true}],"model":{"type":"WordPiece","vocab":{"[PAD]":0,"the":1,"##s":2}}}', b""),

@@ -114,6 +114,21 @@ def refusals(place, folder):
     refused("", "")
 
 
+def unencodable(place):
+    """A vocabulary is read all the same when its text cannot be split; the reason is told where the pre-tokenizer is asked for."""
+    def told(pre, text):
+        write(place, "tokenizer.json", {"pre_tokenizer": pre, "model": {"type": "BPE", "vocab": {"a": 0}}})
+        found = vocab.header(place, {"tokens": {"str": "= vocab('bpe', 'tokens')"}, "trouble": {"str": "= vocab('bpe', 'trouble')"}}, os.path.dirname(place))
+        assert found["tokens"] == ["a"] and text in found["trouble"], found
+
+    regex = lambda r: {"type": "Split", "pattern": {"Regex": r}, "behavior": "Isolated"}
+    told(regex(r"(?:\S+)+(?=\p{L}{99})"), "too many steps")
+    told(regex("(" * 300), "nested too deeply")
+    told(regex("[a"), "without an end")
+    told(regex("a" * 70000), "too long")
+    told({"type": "UnicodeScripts"}, "'UnicodeScripts' is not known")
+
+
 with tempfile.TemporaryDirectory() as folder:
     for plugin in PLUGINS:
         os.makedirs(os.path.join(folder, plugin))
@@ -123,4 +138,5 @@ with tempfile.TemporaryDirectory() as folder:
         assert check.returncode == 0, check.stdout + check.stderr
     against_references(folder)
     refusals(places[0], folder)
+    unencodable(places[0])
 oracle.finish()
