@@ -136,16 +136,16 @@ static ggx_str write_bytes(const ggx_host *host, const literal *l)
 static ggx_status read_line(vocab_tokens *t, const vocab_file *file, ggx_str line, literal *l)
 {
     uint64_t offset = (uint64_t)(line.data - file->text.data);
-    const char *first = memchr(line.data, ' ', line.size), *last = line.data + line.size;
+    const char *const end = line.data + line.size, *first = line.data, *last = end;
+    while (first < end && *first != ' ') first++;
     while (last > line.data && last[-1] != ' ') last--;
     uint64_t size = 0;
-    int numbered = first && last - 1 > first;
-    for (const char *c = last; c < line.data + line.size && numbered; c++) {
+    int numbered = last - first > 1;
+    for (const char *c = last; c < end && numbered; c++) {
         numbered = *c >= '0' && *c <= '9' && size < TOKEN_MOST;
         size = size * 10 + (uint64_t)(*c - '0');
     }
-    if (!numbered || last == line.data + line.size ||
-        !read_literal(l, (ggx_str){first + 1, (uint64_t)(last - 1 - (first + 1))}))
+    if (!numbered || last == end || !read_literal(l, (ggx_str){first + 1, (uint64_t)(last - 1 - (first + 1))}))
         return ggx_fail_at(t->error, GGX_E_MALFORMED, file->member, offset,
                            "line %llu is not a number, a token in quotes and its size; is the file damaged?",
                            (unsigned long long)t->count);
