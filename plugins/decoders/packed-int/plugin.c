@@ -51,7 +51,9 @@ static ggx_status open_decoder(void *self, const ggx_packed *in, const ggx_optio
     x->bits = (uint32_t)bits;
     x->per_word = 32 / x->bits;
     x->scale = ggx_elem_of(&in[1]);
-    x->shaped = in[3].rank == 1 && in[3].shape[0] > 0;
+    x->shaped = in[3].type.name[0] != 0;
+    if (x->shaped && (in[3].rank != 1 || in[3].shape[0] != 2))
+        return ggx_packed_refuse("shape", &in[3], "two numbers", error);
     ggx_status status = check_shapes(x, in, rows, cols, ggx_option_number(options, "packed-int.group-size", 0), error);
     ggx_packed_make_type(out, "f32", 1, 4);
     out->rank = 2;
