@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "fetch/catalog.h"
+#include "reference.h"
 #include "source/remote.h"
 #include <ggx_sdk/error.h>
 
@@ -304,7 +305,9 @@ static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx
     const char *data = ggx_data_directory(&flow->arena);
     ggx_str directory = ggx_arena_format(&flow->arena, "%s/recipes", data ? data : "");
     if (!data || !directory.data) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
-    ggx_status status = choose_type(flow, data, env, error);
+    ggx_status status =
+        wanted->compat ? ggx_reference_find(&flow->arena, data, wanted->compat, &env->compat, error) : GGX_OK;
+    if (status == GGX_OK) status = choose_type(flow, data, env, error);
     if (status != GGX_OK) return status;
     env->writer = flow->writer;
     env->directory = directory.data;

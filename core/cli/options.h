@@ -34,7 +34,7 @@ typedef struct ggx_arguments {
     uint32_t operand_count;
     const char *reader, *writer, *recipe, *type, *output, *cpu_mask, *tensor;
     const char *output_type, *embedding_type, *imatrix, *via, *layout, *html, *metadata;
-    const char *algorithm, *manifest, *signature, *key, *sha256, *endpoint, *revision, *chat_template, *base;
+    const char *algorithm, *manifest, *signature, *key, *sha256, *endpoint, *revision, *chat_template, *base, *compat;
     const char **catalog; /* --catalog; ended by NULL */
     uint32_t catalog_count;
     const struct ggx_catalog_entry *entry; /* that the first operand is a name of, when it was not fetched; or NULL */

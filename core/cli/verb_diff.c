@@ -194,6 +194,7 @@ int ggx_verb_diff(ggx_cli *cli)
                                    .recipe = a->recipe,
                                    .type = a->type,
                                    .base = a->base,
+                                   .compat = a->compat,
                                    .via = a->via,
                                    .metadata = a->metadata,
                                    .settings = a->settings,

@@ -98,7 +98,7 @@ ggx_status ggx_plan_layout(ggx_plan *plan, ggx_registry *registry, const ggx_rec
                      "the metadata is not written: only a recipe knows this format's header");
         plan->kv_count = 0;
     }
-    status = ggx_plan_shards(plan, &request->shards, error);
+    status = ggx_plan_shards(plan, &request->shards, result->identity, error);
     if (status == GGX_OK) status = tell_writer(plan, error);
     ggx_layout layout = {.struct_size = sizeof layout};
     if (status == GGX_OK) status = plan->writer->layout(plan->writer_instance.self, &layout, error);

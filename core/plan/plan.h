@@ -132,7 +132,7 @@ uint64_t ggx_tile_memory_sum(const ggx_tile_memory *memory);
 /* The stages of ggx_plan_make, one file each. */
 ggx_status ggx_plan_types(ggx_plan *plan, ggx_registry *registry, const ggx_recipe_result *result,
                           const ggx_plan_request *request, ggx_error *error);
-ggx_status ggx_plan_shards(ggx_plan *plan, const ggx_shards *shards, ggx_error *error);
+ggx_status ggx_plan_shards(ggx_plan *plan, const ggx_shards *shards, int padded, ggx_error *error);
 ggx_status ggx_plan_layout(ggx_plan *plan, ggx_registry *registry, const ggx_recipe_result *result,
                            const ggx_plan_request *request, const ggx_run *run, ggx_error *error);
 ggx_status ggx_plan_tiles(ggx_plan **plans, uint32_t count, const ggx_plan_request *request, ggx_error *error);

@@ -6,12 +6,13 @@
 #define PADDING 32u      /* what formats round payloads up to */
 #define FILES_MAX 99999u /* names have five digits */
 
-static ggx_status cut_shards(ggx_plan *plan, const ggx_shards *s, ggx_error *error)
+/* Tools that split finished files count payloads as they lie there, converters as they are. */
+static ggx_status cut_shards(ggx_plan *plan, const ggx_shards *s, int padded, ggx_error *error)
 {
     uint64_t bytes = 0, tensors = 0, file = 0;
     for (uint64_t i = 0; i < plan->tensor_count; i++) {
         ggx_plan_tensor *t = &plan->tensors[i];
-        const uint64_t size = t->nbytes + (PADDING - t->nbytes % PADDING) % PADDING;
+        const uint64_t size = t->nbytes + (padded ? (PADDING - t->nbytes % PADDING) % PADDING : 0);
         if (tensors && ((s->max_tensors && tensors >= s->max_tensors) ||
                         (s->max_bytes && (size > s->max_bytes || bytes > s->max_bytes - size)))) {
             file++;
@@ -54,12 +55,12 @@ static ggx_status keep_shards(ggx_plan *plan, ggx_error *error)
     return GGX_OK;
 }
 
-ggx_status ggx_plan_shards(ggx_plan *plan, const ggx_shards *s, ggx_error *error)
+ggx_status ggx_plan_shards(ggx_plan *plan, const ggx_shards *s, int padded, ggx_error *error)
 {
     if (!s->keep && !s->max_bytes && !s->max_tensors) return GGX_OK;
     if (s->keep && (s->max_bytes || s->max_tensors))
         return ggx_fail(error, GGX_E_USAGE, "--keep-split, or --split-max-size and --split-max-tensors, not both");
     if (!(plan->writer->flags & GGX_WRITER_SPLITS))
         return ggx_fail(error, GGX_E_USAGE, "writer %s makes one file, not several", plan->writer_name);
-    return s->keep ? keep_shards(plan, error) : cut_shards(plan, s, error);
+    return s->keep ? keep_shards(plan, error) : cut_shards(plan, s, padded, error);
 }

@@ -85,6 +85,7 @@ typedef struct ggx_recipe_env {
         partial; /* 1: only some of the model's tensors are there, as in an adapter: none is missed, nothing is added, no header is made */
     const char *base;      /* folder of the model that an adapter is for, or NULL */
     const char *directory; /* of ggx's recipes, or NULL: the recipe's own */
+    const char *compat;    /* the reference that was named, or NULL */
 } ggx_recipe_env;
 
 /* Parses a recipe from text; `path` is for messages ("file:line:column: …"). `search` is the recipe directory for `extends`. The
