@@ -73,6 +73,7 @@ ggx_status ggx_flow_apply(ggx_flow *flow, const ggx_conversion *wanted, ggx_erro
                           .type_name = "",
                           .via = wanted->via,
                           .base = wanted->base,
+                          .portion = wanted->portion,
                           .version = GGX_VERSION,
                           .settings = wanted->settings,
                           .setting_count = wanted->setting_count,
@@ -317,6 +318,9 @@ static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx
         status = ggx_recipe_choose(&flow->arena, directory.data, wanted->recipe, env, &recipe, error);
     if (status != GGX_OK) return status;
     const int named = wanted->recipe != NULL;
+    if (!recipe && !named && wanted->portion)
+        return ggx_fail(error, GGX_E_UNSUPPORTED, "no recipe makes a file of this model's part '%s' for writer %s",
+                        wanted->portion, flow->writer);
     if (!recipe && !named) status = ggx_recipe_choose_back(&flow->arena, directory.data, env, &recipe, error);
     if (status != GGX_OK) return status;
     if (wanted->header_only && (!recipe || ggx_recipe_leads_back(recipe, env)))

@@ -14,8 +14,9 @@ typedef struct ggx_conversion {
     const char *recipe;      /* id, file, or "none"; NULL: the best that matches, else none */
     const char *recommended; /* without `recipe`: the one to take where it makes such files; or NULL */
     const char *type;
-    const char *compat; /* the reference whose bytes are meant, PROGRAM@VERSION, or NULL: the default */
-    const char *base;   /* folder of the model that an adapter is for */
+    const char *portion; /* part of the model to be made a file of, or NULL: the model itself */
+    const char *compat;  /* the reference whose bytes are meant, PROGRAM@VERSION, or NULL: the default */
+    const char *base;    /* folder of the model that an adapter is for */
     const ggx_type_override *overrides;
     uint32_t override_count;
     int32_t pure;

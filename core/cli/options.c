@@ -76,6 +76,8 @@ static const option options[] = {
      FIELD(split_tensors)},
     {"override-kv", 0, MAKES_RESULT, "KEY=TYPE:VALUE", "set a key; TYPE is int, float, bool or str; repeatable",
      read_kv, 0},
+    {"mmproj", 0, MAKES_PLAN | GGX_VERB_DIFF | GGX_VERB_RECIPES, NULL, "the model's towers for images, not the model",
+     read_flag, FIELD(mmproj)},
     {"compat", 0, MAKES_PLAN | GGX_VERB_DIFF, "NAME", "the program whose bytes are meant, as PROGRAM@VERSION",
      read_text, FIELD(compat)},
     {"base", 0, MAKES_PLAN | GGX_VERB_DIFF, "DIR", "the folder of the model that an adapter is for", read_text,

@@ -360,6 +360,7 @@ static ggx_status explain_checkpoint(room *r, ggx_flow *flow, const char *name)
                           .writer = a->writer ? a->writer : "",
                           .type_name = a->type ? a->type : "",
                           .version = GGX_VERSION,
+                          .portion = r->cli->arguments.mmproj ? "mmproj" : NULL,
                           .model_name = ggx_source_folder(flow->checkpoint.source)};
     ggx_recipe *recipe = NULL;
     ggx_recipe_result result = {0};

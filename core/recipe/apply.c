@@ -226,6 +226,8 @@ ggx_status ggx_recipe_match(const ggx_recipe *recipe, const ggx_recipe_env *env,
     int applies = 0;
     *score = 0;
     if (!recipe->when || !ggx_recipe_is_for(recipe, env->writer)) return GGX_OK;
+    const char *makes = recipe->portion ? recipe->portion : "", *wanted = env->portion ? env->portion : "";
+    if (strcmp(makes, "*") != 0 && strcmp(makes, wanted) != 0) return GGX_OK;
     ggx_status status = ggx_eval_open(&eval, recipe, env, error);
     if (status != GGX_OK) return status;
     eval.error = &ignored; /* a condition that cannot be computed for this checkpoint does not hold */

@@ -176,7 +176,7 @@ typedef struct ggx_adapter {
 
 struct ggx_recipe {
     const ggx_adapter *adapter; /* or NULL */
-    const char *id, *about, *path, *config;
+    const char *id, *about, *path, *config, *portion;
     int32_t specificity; /* 0 not given */
     ggx_origin origin;
     ggx_node *when;

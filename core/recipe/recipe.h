@@ -86,6 +86,7 @@ typedef struct ggx_recipe_env {
     const char *base;      /* folder of the model that an adapter is for, or NULL */
     const char *directory; /* of ggx's recipes, or NULL: the recipe's own */
     const char *compat;    /* the reference that was named, or NULL */
+    const char *portion;   /* the part of the model that is wanted, or NULL: the model itself */
 } ggx_recipe_env;
 
 /* Parses a recipe from text; `path` is for messages ("file:line:column: …"). `search` is the recipe directory for `extends`. The

@@ -205,7 +205,7 @@ TOP = {"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "core", "p
 def layout(tree):
     """The top level, the rooms of core and the kinds of plugins are those that the documents name."""
     rooms = "base host source fetch hash checkpoint recipe plan execute commit cli".split()
-    kinds = "readers writers quants kernels decoders vocabs recipes mixtures models catalog".split()
+    kinds = "readers writers quants kernels decoders vocabs recipes mixtures models catalog references".split()
     top = {p.split("/")[0] for p in tree.files}
     for name in sorted(top - TOP - {"CHANGELOG.md"}):
         if not name.startswith("."):
