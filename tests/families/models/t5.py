@@ -40,5 +40,5 @@ VARIANTS = {
     "pile-t5": lambda folder: t5(folder, vocabulary={"name": "tokenizer.model", "kind": "bpe"}),
     "t5-encoder": lambda folder: t5(folder, "T5EncoderModel", vocabulary={"name": "tokenizer.model"}),
 }
-EACH = ()  # no mixture knows the names of its layers yet
+EACH = ("t5",)
 NO_LOGITS = {name: "llama.cpp does not scale the output where the matrix is the embedding" for name in ("t5", "t5-thrice", "umt5", "pile-t5")}
