@@ -91,24 +91,35 @@ static ggx_status consider_back(ggx_arena *arena, const char *directory, const c
     return GGX_OK;
 }
 
+/* The best of those looked at, parsed once more into `arena`: the others go with `scratch`, which is freed. */
+static ggx_status keep_best(ggx_arena *arena, ggx_arena *scratch, const char *directory, const choice *found,
+                            ggx_status status, ggx_recipe **out, ggx_error *error)
+{
+    *out = NULL;
+    if (status == GGX_OK && found->best) status = ggx_recipe_load(arena, found->best->path, directory, out, error);
+    ggx_arena_free(scratch);
+    return status;
+}
+
 ggx_status ggx_recipe_choose_back(ggx_arena *arena, const char *directory, const ggx_recipe_env *env, ggx_recipe **out,
                                   ggx_error *error)
 {
     struct dirent **entries = NULL;
     choice found = {0};
+    ggx_arena scratch;
     ggx_status status = GGX_OK;
+    ggx_arena_init(&scratch, GGX_EVAL_MEMORY);
     int n = env->checkpoint->tensor_count ? scandir(directory, &entries, is_recipe, by_name) : 0;
     for (int i = 0; i < n && i < MOST_RECIPES; i++)
         if (status == GGX_OK && !found.rival)
-            status = consider_back(arena, directory, entries[i]->d_name, env, &found, error);
+            status = consider_back(&scratch, directory, entries[i]->d_name, env, &found, error);
     for (int i = 0; i < n; i++) free(entries[i]);
     free(entries);
     if (status == GGX_OK && found.rival)
-        return ggx_fail(error, GGX_E_UNSUPPORTED,
-                        "recipes %s and %s both lead back from this file; choose with --recipe, or --recipe none",
-                        found.best->id, found.rival);
-    *out = found.best;
-    return status;
+        status = ggx_fail(error, GGX_E_UNSUPPORTED,
+                          "recipes %s and %s both lead back from this file; choose with --recipe, or --recipe none",
+                          found.best->id, found.rival);
+    return keep_best(arena, &scratch, directory, &found, status, out, error);
 }
 
 ggx_status ggx_recipe_choose(ggx_arena *arena, const char *directory, const char *name, const ggx_recipe_env *env,
@@ -116,23 +127,23 @@ ggx_status ggx_recipe_choose(ggx_arena *arena, const char *directory, const char
 {
     struct dirent **entries = NULL;
     choice found = {0};
+    ggx_arena scratch;
     ggx_status status = GGX_OK;
     *out = NULL;
     if (name) return choose_named(arena, directory, name, out, error);
+    ggx_arena_init(&scratch, GGX_EVAL_MEMORY);
     int n = scandir(directory, &entries, is_recipe, by_name);
-    if (n < 0) return GGX_OK; /* no recipes are installed */
+    if (n < 0) n = 0; /* no recipes are installed */
     if (n > MOST_RECIPES)
         status = ggx_fail(error, GGX_E_UNSUPPORTED, "%s has more than %d recipes", directory, MOST_RECIPES);
     for (int i = 0; i < n; i++) {
-        if (status == GGX_OK) status = consider(arena, directory, entries[i]->d_name, env, &found, error);
+        if (status == GGX_OK) status = consider(&scratch, directory, entries[i]->d_name, env, &found, error);
         free(entries[i]);
     }
     free(entries);
-    if (status != GGX_OK) return status;
-    if (found.rival)
-        return ggx_fail(error, GGX_E_UNSUPPORTED,
-                        "recipes %s and %s both fit this model equally well; choose with --recipe", found.best->id,
-                        found.rival);
-    *out = found.best;
-    return GGX_OK;
+    if (status == GGX_OK && found.rival)
+        status = ggx_fail(error, GGX_E_UNSUPPORTED,
+                          "recipes %s and %s both fit this model equally well; choose with --recipe", found.best->id,
+                          found.rival);
+    return keep_best(arena, &scratch, directory, &found, status, out, error);
 }
