@@ -46,6 +46,7 @@ ggx_status ggx_flow_open(ggx_flow *flow, ggx_registry *registry, const ggx_conve
     ggx_status status = wanted->entry || ggx_source_is_remote_name(wanted->input)
                             ? ggx_source_open_remote(wanted->input, &remote, &flow->source, error)
                             : ggx_source_open(wanted->input, &flow->source, error);
+    if (status == GGX_OK && wanted->called) ggx_source_call(flow->source, wanted->called);
     if (status == GGX_OK) status = recipe_settings(flow, wanted, &settings, &known, error);
     if (status == GGX_OK)
         status = ggx_checkpoint_open(&flow->checkpoint, registry, flow->source, wanted->reader, settings,

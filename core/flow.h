@@ -8,6 +8,7 @@
 /* What the user wants. Strings are borrowed for the flow's life; 0 and NULL mean "not given". */
 typedef struct ggx_conversion {
     const char *input;       /* file, directory or prefix */
+    const char *called;      /* the model's name, or "" for none; NULL: of where it lies */
     const char *output;      /* file to be made; NULL when only a plan is wanted */
     const char *reader;      /* NULL: by probing */
     const char *writer;      /* NULL: by the output's extension; "NAME-TYPE" is writer NAME and type TYPE */

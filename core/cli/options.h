@@ -39,7 +39,8 @@ typedef struct ggx_arguments {
     uint32_t catalog_count;
     const struct ggx_catalog_entry *entry; /* that the first operand is a name of, when it was not fetched; or NULL */
     const char *recommended;               /* recipe of the catalogue for the first operand, or NULL */
-    ggx_kv *kvs;                           /* --override-kv */
+    const char *called; /* name of the first operand's model, where its folder in the cache has none; or NULL */
+    ggx_kv *kvs;        /* --override-kv */
     uint64_t kv_count;
     ggx_edit *edits; /* --set, --unset, --rename, --chat-template */
     uint32_t edit_count;

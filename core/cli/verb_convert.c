@@ -13,6 +13,7 @@
 static ggx_conversion conversion_of(const ggx_arguments *a)
 {
     return (ggx_conversion){.input = a->operands[0],
+                            .called = a->called,
                             .output = a->output,
                             .reader = a->reader,
                             .writer = a->writer,

@@ -190,6 +190,7 @@ int ggx_verb_diff(ggx_cli *cli)
 {
     const ggx_arguments *a = &cli->arguments;
     const ggx_conversion wanted = {.input = a->operands[0],
+                                   .called = a->called,
                                    .reader = a->reader,
                                    .recipe = a->recipe,
                                    .type = a->type,

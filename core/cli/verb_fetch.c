@@ -117,6 +117,7 @@ ggx_status ggx_cli_fetch_operands(ggx_cli *cli, uint32_t verb, ggx_error *error)
         ggx_catalog_entry entry = {0};
         if (!ggx_hub_is_name(a->operands[i]) && !is_in_catalog(a->operands[i], &catalog, &a->arena, &entry)) continue;
         if (i == 0) a->recommended = entry.recipe;
+        if (i == 0 && strncmp(a->operands[i], "hf://", 5) != 0) a->called = entry.from ? entry.name : "";
         if (headers || a->stream) {
             status = leave_remote(cli, i, &entry, error);
             continue;

@@ -372,6 +372,7 @@ static ggx_status open_model(fitting *f)
 {
     const ggx_arguments *a = &f->cli->arguments;
     f->wanted = (ggx_conversion){.input = a->operands[0],
+                                 .called = a->called,
                                  .reader = a->reader,
                                  .writer = a->writer,
                                  .recipe = a->recipe,

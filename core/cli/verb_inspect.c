@@ -217,6 +217,7 @@ int ggx_verb_inspect(ggx_cli *cli)
 {
     const ggx_arguments *a = &cli->arguments;
     const ggx_conversion wanted = {.input = a->operands[0],
+                                   .called = a->called,
                                    .entry = a->entry,
                                    .timeout = a->timeout,
                                    .reader = a->reader,

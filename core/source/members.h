@@ -32,6 +32,7 @@ typedef struct ggx_files {
     ggx_arena arena;
     const char *root_path; /* of the directory that names are relative to: "dir/", "/", or "" for the current one */
     const char *base;      /* base name of what the user gave */
+    const char *called;    /* the model's name, where the folder's is none: of a hub, a catalogue; or NULL */
     int root;              /* that directory, open, or -1 */
     ggx_file **files;      /* the pointers move, the files do not */
     uint32_t count, capacity;

@@ -192,21 +192,52 @@ const char *ggx_source_path(const ggx_source *source, uint32_t member)
     return path;
 }
 
+void ggx_source_call(ggx_source *source, const char *name)
+{
+    ggx_files *files = source->context;
+    files->called = name;
+}
+
+/* The part of the path that ends before `end`; *start gets where it begins. */
+static ggx_str last_part(const char *path, uint64_t end, uint64_t *start)
+{
+    *start = end;
+    while (*start && path[*start - 1] != '/') --*start;
+    return (ggx_str){path + *start, end - *start};
+}
+
+/* .../models--ORG--REPO/snapshots/COMMIT[/...] is what a hub's cache calls REPO; empty for another path. */
+static ggx_str repository_of(ggx_str path)
+{
+    uint64_t start, end = path.size;
+    while (end && !ggx_str_same(last_part(path.data, end, &start), GGX_LIT("snapshots"))) end = start ? start - 1 : 0;
+    if (!end || !start || end == path.size) return GGX_LIT("");
+    const ggx_str whole = last_part(path.data, start - 1, &end), mark = GGX_LIT("models--");
+    if (whole.size <= mark.size || memcmp(whole.data, mark.data, mark.size) != 0) return GGX_LIT("");
+    ggx_str name = {whole.data + mark.size, whole.size - mark.size};
+    for (uint64_t i = 0; i + 2 < name.size; i++)
+        if (name.data[i] == '-' && name.data[i + 1] == '-') return (ggx_str){name.data + i + 2, name.size - i - 2};
+    return name;
+}
+
 const char *ggx_source_folder(const ggx_source *source)
 {
     ggx_files *files = source->context;
     ggx_str path = ggx_str_of(files->root_path);
-    char *real = NULL;
+    uint64_t start;
+    if (files->called || files->root == -1) return files->called ? files->called : "";
     while (path.size > 1 && path.data[path.size - 1] == '/') path.size--;
-    ggx_str name = path;
-    for (uint64_t i = path.size; i-- > 0 && path.data[i] != '/';) name = (ggx_str){path.data + i, path.size - i};
-    if (!name.size || ggx_str_same(name, GGX_LIT(".")) || ggx_str_same(name, GGX_LIT(".."))) { /* says nothing */
-        real = realpath(*files->root_path ? files->root_path : ".", NULL);
-        const char *slash = real ? strrchr(real, '/') : NULL;
-        name = ggx_str_of(slash ? slash + 1 : "");
-    }
+    ggx_str name = last_part(path.data, path.size, &start);
+    const int silent = !name.size || ggx_str_same(name, GGX_LIT(".")) || ggx_str_same(name, GGX_LIT(".."));
+    char *real = silent || *path.data != '/' ? realpath(silent && path.size ? files->root_path : ".", NULL) : NULL;
     pthread_mutex_lock(&files->lock);
-    ggx_str kept = files->root == -1 ? (ggx_str){NULL, 0} : ggx_arena_str(&files->arena, name);
+    if (real) path = silent ? ggx_str_of(real) : ggx_arena_format(&files->arena, "%s/%.*s", real, GGX_STR_ARGS(path));
+    ggx_str repository = path.data ? repository_of(path) : GGX_LIT("");
+    if (repository.size)
+        name = repository;
+    else if (silent)
+        name = real ? last_part(path.data, path.size, &start) : GGX_LIT("");
+    const ggx_str kept = ggx_arena_str(&files->arena, name);
     pthread_mutex_unlock(&files->lock);
     free(real);
     return kept.data ? kept.data : "";

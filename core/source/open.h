@@ -24,8 +24,13 @@ ggx_status ggx_source_add_file(ggx_source *source, const char *path, uint32_t *i
 /* The path to show for a member in messages; "" for GGX_NO_MEMBER. Lives as long as the source. */
 const char *ggx_source_path(const ggx_source *source, uint32_t member);
 
-/* Base name of the folder that the user named, or that the file lies in; "" when there is none. Lives as long as the source. */
+/* The model's name: what ggx_source_call gave; below a hub's cache (models--ORG--REPO/snapshots/COMMIT) and of a hub's model on a
+ * server, REPO; else the base name of the folder that the user named, or that the file lies in; "" when there is none. Lives as long
+ * as the source. */
 const char *ggx_source_folder(const ggx_source *source);
+
+/* Gives the model a name that its folder has not; "" for none. Borrowed until close. */
+void ggx_source_call(ggx_source *source, const char *name);
 
 /* Bytes read through read_at since the source was opened, for reports and tests. */
 uint64_t ggx_source_bytes_read(const ggx_source *source);

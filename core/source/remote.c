@@ -194,6 +194,18 @@ static ggx_status add_members(ggx_files *files, ggx_remote *r, ggx_error *error)
     return status;
 }
 
+/* As its files are called that were downloaded before. */
+static ggx_status call(ggx_files *files, const char *name, const ggx_catalog_entry *entry, ggx_error *error)
+{
+    ggx_hub_reference reference;
+    files->called = entry ? entry->name : "";
+    if (entry || strncmp(name, "hf://", 5) != 0) return GGX_OK;
+    ggx_status status = ggx_hub_parse(name, &reference, &files->arena, error);
+    const char *slash = status == GGX_OK ? strrchr(reference.repository.data, '/') : NULL;
+    if (slash) files->called = slash + 1;
+    return status;
+}
+
 static ggx_status expect_digest(ggx_remote *r, ggx_error *error)
 {
     ggx_hub_file *file = r->hub.files;
@@ -242,6 +254,7 @@ ggx_status ggx_source_open_remote(const char *name, const ggx_remote_options *op
                                 : ggx_hub_resolve(&r->hub, r->client, name, &files->arena, error);
     if (status == GGX_OK) status = expect_digest(r, error);
     if (status == GGX_OK) status = add_members(files, r, error);
+    if (status == GGX_OK) status = call(files, name, options->entry, error);
     files->source.kind = r->hub.directory ? GGX_SOURCE_DIRECTORY : GGX_SOURCE_FILE;
     if (status == GGX_OK)
         *out = &files->source;
