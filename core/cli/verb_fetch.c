@@ -6,6 +6,7 @@
 #include "fetch/fetch.h"
 #include "hash/hash.h"
 #include "host/scan.h"
+#include <errno.h>
 #include <ggx_sdk/error.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -67,6 +68,18 @@ static ggx_fetch_options options_of(ggx_cli *cli, const ggx_catalog *catalog, gg
                                .run = &cli->run};
 }
 
+/* What --catalog names has to be there; $GGX_CATALOG is a list of places to look at, like other paths of the environment. */
+static ggx_status check_places(const ggx_catalog *catalog, ggx_error *error)
+{
+    struct stat st;
+    for (uint32_t i = 0; i < catalog->count; i++)
+        if (stat(catalog->places[i], &st) != 0)
+            return ggx_fail(error, errno == ENOENT || errno == ENOTDIR ? GGX_E_NOTFOUND : GGX_E_DENIED,
+                            "cannot read the catalogue %.200s: %s; --catalog takes a JSON file, or a folder of them",
+                            catalog->places[i], strerror(errno));
+    return GGX_OK;
+}
+
 ggx_status ggx_cli_catalog(const ggx_cli *cli, ggx_catalog *catalog, ggx_arena *arena, ggx_error *error)
 {
     const char *data = ggx_data_directory(arena), *more = ggx_privileged() ? NULL : getenv("GGX_CATALOG");
@@ -74,6 +87,7 @@ ggx_status ggx_cli_catalog(const ggx_cli *cli, ggx_catalog *catalog, ggx_arena *
     catalog->count = 0;
     for (uint32_t i = 0; i < cli->arguments.catalog_count && status == GGX_OK; i++)
         status = ggx_catalog_add(catalog, cli->arguments.catalog[i], arena, error);
+    if (status == GGX_OK) status = check_places(catalog, error);
     if (status == GGX_OK) status = ggx_catalog_add(catalog, more, arena, error);
     const char *own = data ? ggx_arena_format(arena, "%s/catalog", data).data : NULL;
     if (status == GGX_OK && own && catalog->count < GGX_CATALOG_PLACES) catalog->places[catalog->count++] = own;

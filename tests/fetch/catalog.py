@@ -79,6 +79,9 @@ for words, more in (([], {"GGX_CATALOG": theirs}), ([], {"GGX_CATALOG": "/nowher
     check("sha1 " + hashlib.sha1(b).hexdigest() in run("fetch", "also", *words, **more), f"{words} {more}")
     check("a.json" in run("fetch", "one", *words, **more), "a name that ggx has, too")
 MORE = ["--catalog", theirs]
+for words in (["fetch", "--list"], ["fetch", "one"], ["inspect", case.model]):
+    said = run(*words, "--catalog", case.path("nope.json"), code=3)
+    check("nope.json" in said, said)
 check("7 in the catalogue" in run("fetch", "short", *MORE, code=6), "a size that is not the server's")
 for name in ("loop", "lost"):
     run("fetch", name, *MORE, code=7)
