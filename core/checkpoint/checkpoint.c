@@ -12,6 +12,7 @@
     (64ull << 20) /* metadata memory: base + 4 × file size, at most the limit (docs/security: hostile headers) */
 #define MEMORY_LIMIT (512ull << 20)
 #define NAME_LIMIT 65535
+#define POINTERS_SOUGHT 256u /* files */
 
 static uint64_t hash_name(ggx_str name)
 {
@@ -259,6 +260,24 @@ static uint64_t memory_cap(const ggx_source *source)
     return total > (MEMORY_LIMIT - MEMORY_BASE) / 4 ? MEMORY_LIMIT : MEMORY_BASE + 4 * total;
 }
 
+/* In a folder that nobody knows: a file whose place a pointer holds. */
+static ggx_status find_pointer(const ggx_checkpoint *c, ggx_error *error)
+{
+    const ggx_source *source = c->source;
+    const uint32_t count = source->count(source);
+    ggx_status status = GGX_OK;
+    for (uint32_t i = 0; i < count && i < POINTERS_SOUGHT && status != GGX_E_UNSUPPORTED; i++) {
+        ggx_member member = {.struct_size = sizeof member};
+        ggx_error found = {0};
+        char first;
+        if (source->member(source, i, &member, NULL) != GGX_OK || !member.size || member.size > GGX_POINTER_MOST)
+            continue;
+        status = source->read_at(source, i, 0, &first, 1, &found);
+        if (status == GGX_E_UNSUPPORTED && error) *error = found;
+    }
+    return status == GGX_E_UNSUPPORTED ? status : GGX_OK;
+}
+
 /* Nobody knows the file: perhaps because the plugin that claims its extension was refused, or there is no reader at all. */
 static ggx_status unknown_file(const ggx_checkpoint *c, ggx_error *error)
 {
@@ -273,6 +292,7 @@ static ggx_status unknown_file(const ggx_checkpoint *c, ggx_error *error)
                            entry->id, entry->why);
     if (!ggx_registry_next(c->registry, GGX_READER_ID, &at, &entry, &offer))
         return ggx_fail_at(error, GGX_E_PLUGIN, where, GGX_NO_OFFSET, "there is no reader plugin; see ggx plugins");
+    if (find_pointer(c, error) != GGX_OK) return GGX_E_UNSUPPORTED;
     return ggx_fail_at(error, GGX_E_UNSUPPORTED, where, GGX_NO_OFFSET,
                        "no reader knows this %s; ggx plugins lists them, --reader NAME insists on one",
                        c->source->kind == GGX_SOURCE_FILE        ? "file"
@@ -334,6 +354,7 @@ ggx_status ggx_checkpoint_open(ggx_checkpoint *c, ggx_registry *registry, ggx_so
     memset(c, 0, sizeof *c);
     c->source = source;
     c->registry = registry;
+    ggx_source_refuse_pointers(source);
     uint64_t cap = memory_cap(source);
     ggx_arena_init(&c->arena, cap);
     ggx_status status = grow_table(c, &c->tensor_index, &c->tensor_slots, 0, tensor_name, error);

@@ -372,6 +372,7 @@ static ggx_status open_base(adapting *d, ggx_source **source)
                         "an adapter is read with its base model; name its folder with --base DIR");
     ggx_error why = {0};
     status = ggx_source_open(path, source, &why);
+    if (status == GGX_OK) ggx_source_refuse_pointers(*source);
     if (status == GGX_OK && (*source)->kind == GGX_SOURCE_DIRECTORY) return GGX_OK;
     return ggx_fail(d->error, status == GGX_OK ? GGX_E_USAGE : status,
                     "the base model %.120s is no folder here; name it with --base DIR", path);

@@ -44,6 +44,7 @@ typedef struct ggx_files {
         uint64_t used;  /* a clock, for the oldest */
     } open[GGX_OPEN_FILES];
     uint64_t clock;
+    int32_t refuses_pointers;  /* ggx_source_refuse_pointers */
     struct ggx_remote *remote; /* of files on a server (ahead.h), or NULL */
     _Atomic uint64_t bytes_read;
 } ggx_files;

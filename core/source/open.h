@@ -32,6 +32,10 @@ const char *ggx_source_folder(const ggx_source *source);
 /* Gives the model a name that its folder has not; "" for none. Borrowed until close. */
 void ggx_source_call(ggx_source *source, const char *name);
 
+/* From here on reads of a file that only stands for another (a git-lfs pointer) are GGX_E_UNSUPPORTED: for who wants what is in it. */
+void ggx_source_refuse_pointers(ggx_source *source);
+#define GGX_POINTER_MOST 1024u /* bytes of one, as git-lfs has it */
+
 /* Bytes read through read_at since the source was opened, for reports and tests. */
 uint64_t ggx_source_bytes_read(const ggx_source *source);
 

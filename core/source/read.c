@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define POINTER "version https://git-lfs.github.com/spec/v1"
+
 ggx_status ggx_file_look(int at, const char *name, const char *shown, ggx_file_state *out, ggx_error *error)
 {
     struct stat st;
@@ -262,6 +264,20 @@ static ggx_status check_range(const ggx_file *file, uint32_t index, uint64_t off
         (unsigned long long)size, (unsigned long long)file->state.size);
 }
 
+/* A clone without git-lfs has a text of a few lines in the place of each large file. `fd` is of a file on this machine. */
+static ggx_status check_pointer(const ggx_files *files, const ggx_file *file, uint32_t index, int fd, ggx_error *error)
+{
+    char head[sizeof POINTER - 1];
+    if (!files->refuses_pointers || file->state.size < sizeof head || file->state.size > GGX_POINTER_MOST)
+        return GGX_OK;
+    ggx_status status = fd < 0 ? ggx_remote_read(files->remote, index, 0, head, sizeof head, error)
+                               : read_whole(fd, index, 0, head, sizeof head, error);
+    if (status != GGX_OK || memcmp(head, POINTER, sizeof head) != 0) return status;
+    return ggx_fail(error, GGX_E_UNSUPPORTED,
+                    "%.200s is a git-lfs pointer, not the file itself; fetch the file (git lfs pull, or ggx fetch)",
+                    file->path);
+}
+
 static ggx_status read_at(const ggx_source *source, uint32_t index, uint64_t offset, void *out, uint64_t size,
                           ggx_error *error)
 {
@@ -274,12 +290,14 @@ static ggx_status read_at(const ggx_source *source, uint32_t index, uint64_t off
         memcpy(out, file->bytes + offset, (size_t)size);
     } else if (files->remote && file->below) {
         status = ggx_remote_read(files->remote, index, offset, out, size, error);
+        if (status == GGX_OK && !files->remote->stream) status = check_pointer(files, file, index, -1, error);
     } else {
         int fd;
         int32_t slot;
         status = acquire(files, file, index, &fd, &slot, error);
         if (status != GGX_OK) return status;
         status = read_whole(fd, index, offset, out, size, error);
+        if (status == GGX_OK) status = check_pointer(files, file, index, fd, error);
         release(files, fd, slot);
     }
     if (status != GGX_OK) return status;
