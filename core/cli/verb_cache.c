@@ -122,10 +122,19 @@ static void report_pruned(void *context, const char *path, const char *why, uint
     }
 }
 
+static void report_busy(void *context, const char *folder)
+{
+    caching *c = context;
+    if (c->cli->arguments.json || c->cli->arguments.quiet) return;
+    ggx_text_shown(&c->out, ggx_str_of(folder));
+    ggx_text_format(&c->out, ": left out, a download is at work on it\n");
+}
+
 static ggx_status prune(caching *c)
 {
     const ggx_arguments *a = &c->cli->arguments;
-    const ggx_prune options = {a->older_than ? a->older_than - 1 : PRUNE_AGE, a->dry_run, report_pruned, c};
+    const ggx_prune options = {a->older_than ? a->older_than - 1 : PRUNE_AGE, a->dry_run, report_pruned, c,
+                               report_busy};
     if (a->operand_count > 1)
         return ggx_fail(&c->error, GGX_E_USAGE, "ggx cache prune takes no names; ggx cache rm does");
     if (a->json) ggx_text_format(&c->out, "[");

@@ -124,7 +124,8 @@ ggx_status ggx_cli_fetch_operands(ggx_cli *cli, uint32_t verb, ggx_error *error)
     options.siblings = 1;
     if (verb == GGX_VERB_VERIFY) options.sha256 = NULL;
     /* these verbs fetch headers themselves */
-    const int headers = (verb & (GGX_VERB_PLAN | GGX_VERB_INSPECT | GGX_VERB_FIT)) && !ggx_fetch_is_offline();
+    options.headers = (verb & (GGX_VERB_PLAN | GGX_VERB_INSPECT | GGX_VERB_FIT)) != 0;
+    const int headers = options.headers && !ggx_fetch_is_offline();
     ggx_status status = ggx_cli_catalog(cli, &catalog, &a->arena, error);
     for (uint32_t i = 0; i < a->operand_count && status == GGX_OK; i++) {
         ggx_fetched fetched;
@@ -132,6 +133,9 @@ ggx_status ggx_cli_fetch_operands(ggx_cli *cli, uint32_t verb, ggx_error *error)
         if (!ggx_hub_is_name(a->operands[i]) && !is_in_catalog(a->operands[i], &catalog, &a->arena, &entry)) continue;
         if (i == 0) a->recommended = entry.recipe;
         if (i == 0 && strncmp(a->operands[i], "hf://", 5) != 0) a->called = entry.from ? entry.name : "";
+        if (a->stream && ggx_fetch_is_offline())
+            return ggx_fail(error, GGX_E_NETWORK,
+                            "%.150s cannot be streamed: HF_HUB_OFFLINE is set; leave --stream out", a->operands[i]);
         if (headers || a->stream) {
             status = leave_remote(cli, i, &entry, error);
             continue;

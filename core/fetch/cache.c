@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "commit/files.h"
+#include "fetch/lock.h"
 #include "fetch/partial.h"
 #include "hash/hash.h"
 #include <dirent.h>
@@ -171,8 +172,13 @@ ggx_status ggx_cache_remove_one(void *context, const char *path, const struct st
 
 ggx_status ggx_cache_remove(const ggx_cached *entry, ggx_arena *arena, ggx_error *error)
 {
+    const int held = ggx_lock_folder(entry->folder, 0);
+    if (held == -2)
+        return ggx_fail(error, GGX_E_DENIED, "%.150s is left out: a download is at work on it; remove it afterwards",
+                        entry->name);
     ggx_status status = ggx_cache_walk(arena, entry->folder, GGX_CACHE_LEVELS, ggx_cache_remove_one, NULL, error);
     if (status == GGX_OK && rmdir(entry->folder) != 0 && errno != ENOENT)
         status = ggx_fail_errno(error, errno, "remove", entry->folder);
+    if (held >= 0) close(held);
     return status;
 }

@@ -24,7 +24,7 @@ ggx_status ggx_cache_list(ggx_cache *cache, ggx_arena *arena, ggx_error *error);
 ggx_status ggx_cache_check(const ggx_cached *entry, ggx_arena *arena, const ggx_run *run,
                            void (*report)(void *context, const char *path, int good), void *context, ggx_error *error);
 
-/* Removes the entry's folder and all in it; symbolic links are removed, not followed. */
+/* Removes the entry's folder and all in it; symbolic links are removed, not followed. GGX_E_DENIED while a run fetches into it. */
 ggx_status ggx_cache_remove(const ggx_cached *entry, ggx_arena *arena, ggx_error *error);
 
 /* What nobody needs any more, and nobody touched for `age` seconds: downloads that broke off and what runs that were killed left
@@ -36,6 +36,7 @@ typedef struct ggx_prune {
     int32_t dry;
     void (*report)(void *context, const char *path, const char *why, uint64_t bytes);
     void *context;
+    void (*busy)(void *context, const char *folder); /* for each repository that is left out: a run fetches into it */
 } ggx_prune;
 
 ggx_status ggx_cache_prune(const ggx_cache *cache, const ggx_prune *prune, ggx_arena *arena, ggx_error *error);

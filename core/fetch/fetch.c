@@ -7,6 +7,8 @@
 #include "fetch/catalog.h"
 #include "fetch/choose.h"
 #include "fetch/download.h"
+#include "fetch/lock.h"
+#include "fetch/offline.h"
 #include "fetch/partial.h"
 #include "hash/hash.h"
 #include <errno.h>
@@ -43,6 +45,7 @@ typedef struct fetching {
     ggx_download *downloads;
     uint32_t download_count;
     ggx_fetched *out;
+    int held; /* descriptor by which the repository is held, or -1 */
 } fetching;
 
 static ggx_status no_memory(ggx_error *error)
@@ -373,6 +376,17 @@ static ggx_status write_source(const fetching *f, ggx_error *error)
     return holds(path, text) ? GGX_OK : ggx_write_file(path, text, error);
 }
 
+/* Nothing of the repository is removed while this run is at work on it. The list of its files tells later, without a network, whether all is
+ * there. */
+static ggx_status hold(fetching *f, ggx_error *error)
+{
+    if (!f->folder) return GGX_OK;
+    ggx_status status = ggx_make_directories(f->folder, error);
+    if (status != GGX_OK) return status;
+    f->held = ggx_lock_folder(f->folder, 1);
+    return f->hub.directory ? ggx_offline_note(f->folder, f->hub.pin, &f->hub, f->arena, error) : GGX_OK;
+}
+
 static ggx_status fetch_all(fetching *f, ggx_error *error)
 {
     const ggx_fetch_options *o = f->options;
@@ -380,6 +394,7 @@ static ggx_status fetch_all(fetching *f, ggx_error *error)
                                           o->more,        o->more_context, o->more_path};
     ggx_status status = expect_digest(f, error);
     if (status == GGX_OK) status = name_places(f, error);
+    if (status == GGX_OK) status = hold(f, error);
     if (status == GGX_OK) status = choose(f, error);
     if (status == GGX_OK) status = list_pieces(f, error);
     if (status == GGX_OK) status = ggx_download_all(f->client, f->downloads, f->download_count, &options, error);
@@ -415,7 +430,11 @@ static ggx_status find_cached(fetching *f, ggx_error *error)
                                     f->reference.path.size ? "/" : "", f->reference.path.data)
                        .data;
     if (!f->out->path || !f->out->pin) return no_memory(error);
-    if (access(f->out->path, R_OK) == 0) return GGX_OK;
+    if (access(f->out->path, R_OK) == 0) {
+        const char *snapshot = ggx_arena_format(f->arena, "%s%s", f->snapshot, f->out->pin).data;
+        const ggx_offline offline = {f->name, f->folder, snapshot, f->out->pin, f->reference.path, f->options};
+        return snapshot ? ggx_offline_check(&offline, f->arena, error) : no_memory(error);
+    }
     return ggx_fail(error, GGX_E_NOTFOUND, "%.150s is not in the cache, and HF_HUB_OFFLINE is set", f->name);
 }
 
@@ -433,7 +452,7 @@ ggx_status ggx_fetch(const char *name, const ggx_fetch_options *options, ggx_are
         if (status != GGX_OK) return status;
         if (!entry.folder) name = entry.from;
     }
-    fetching f = {.options = options, .name = name, .arena = arena, .out = out};
+    fetching f = {.options = options, .name = name, .arena = arena, .out = out, .held = -1};
     const int hub = !strncmp(name, "hf://", 5);
     if (hub) status = ggx_hub_parse(name, &f.reference, arena, error);
     if (status != GGX_OK) return status;
@@ -447,6 +466,7 @@ ggx_status ggx_fetch(const char *name, const ggx_fetch_options *options, ggx_are
         status = entry.from ? ggx_catalog_resolve(&entry, &f.hub, f.client, arena, error)
                             : ggx_hub_resolve(&f.hub, f.client, name, arena, error);
     if (status == GGX_OK) status = fetch_all(&f, error);
+    if (f.held >= 0) close(f.held);
     ggx_range_close(f.client);
     return status;
 }

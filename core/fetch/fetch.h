@@ -14,8 +14,9 @@ typedef struct ggx_fetch_options {
     int32_t siblings;           /* 1: with a named file the small ones beside it, that tell how to read it */
     const char *choice;         /* rules by which files of a repository are chosen (choose.h), or NULL: all of them */
     const char *form;           /* of the weights, or NULL: the first in the rules' order */
-    uint32_t timeout;           /* seconds; 0: 30 */
-    uint32_t connections;       /* these three as in download.h */
+    int32_t headers;      /* 1: only headers are read: what the cache has is not hashed for it without a network */
+    uint32_t timeout;     /* seconds; 0: 30 */
+    uint32_t connections; /* these three as in download.h */
     uint64_t segment, rate;
     uint64_t (*more)(void *context); /* and these three, too */
     void *more_context;

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -231,4 +232,24 @@ int ggx_lock_is_live(const char *path)
     owner other;
     if (!read_lock(path, text)) return 0;
     return !parse_owner(text, &other) || !is_gone(&other);
+}
+
+int ggx_lock_folder(const char *path, int shared)
+{
+    struct stat ours, named;
+    for (;;) {
+        const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0) return -1;
+        int failed;
+        do failed = flock(fd, shared ? LOCK_SH : LOCK_EX | LOCK_NB) != 0;
+        while (failed && errno == EINTR);
+        const int busy = failed && errno == EWOULDBLOCK;
+        const int same = fstat(fd, &ours) == 0 && stat(path, &named) == 0 && ours.st_ino == named.st_ino &&
+                         ours.st_dev == named.st_dev;
+        if (!failed && same) return fd;
+        close(fd);
+        if (busy) return -2;
+        if (failed) return -1;
+        if (!same && shared && mkdir(path, 0777) != 0 && errno != EEXIST) return -1; /* removed meanwhile */
+    }
 }

@@ -38,4 +38,8 @@ void ggx_lock_release(ggx_lock *lock);
 /* 1 unless the file at `path`, which is a lock, is seen to be stale at once. */
 int ggx_lock_is_live(const char *path);
 
+/* The folder of a whole repository: shared by the runs that fetch into it (they wait), alone for who removes from it (does not wait). The
+ * descriptor that holds it, to be closed; -1: it is not there or the system has no such lock; -2: others have it. */
+int ggx_lock_folder(const char *path, int shared);
+
 #endif

@@ -174,6 +174,18 @@ static ggx_status prune_blob(void *context, const char *path, const struct stat 
     return take_away(p, path, st, "no revision has it", error);
 }
 
+/* The lists of files of revisions that are gone. */
+static ggx_status prune_list(void *context, const char *path, const struct stat *st, ggx_error *error)
+{
+    pruning *p = context;
+    const char *at = strstr(base_of(path), ".files-");
+    if (at != base_of(path) || !S_ISREG(st->st_mode) || p->prune->dry || !is_old(p, st)) return GGX_OK;
+    const char *snapshot =
+        ggx_arena_format(p->arena, "%.*s/snapshots/%s", (int)(at - path - 1), path, at + strlen(".files-")).data;
+    if (!snapshot) return no_memory(error);
+    return access(snapshot, F_OK) == 0 ? GGX_OK : ggx_cache_remove_one(NULL, path, st, error);
+}
+
 static ggx_status prune_repository(pruning *p, const char *folder, ggx_error *error)
 {
     const char *refs = ggx_arena_format(p->arena, "%s/refs", folder).data,
@@ -185,6 +197,7 @@ static ggx_status prune_repository(pruning *p, const char *folder, ggx_error *er
     sort(&p->commits);
     if (status == GGX_OK) status = ggx_cache_walk(p->arena, snapshots, 0, prune_revision, p, error);
     sort(&p->blobs);
+    if (status == GGX_OK) status = ggx_cache_walk(p->arena, folder, 0, prune_list, p, error);
     return status == GGX_OK ? ggx_cache_walk(p->arena, blobs, 0, prune_blob, p, error) : status;
 }
 
@@ -235,8 +248,14 @@ ggx_status ggx_cache_prune(const ggx_cache *cache, const ggx_prune *prune, ggx_a
             status = remove_folder(&p, e->folder, "there is a newer version", error);
             continue;
         }
+        const int held = is_of_hub(e) ? ggx_lock_folder(e->folder, 0) : -1;
+        if (held == -2) {
+            prune->busy(prune->context, e->folder);
+            continue;
+        }
         status = ggx_cache_walk(arena, e->folder, GGX_CACHE_LEVELS, prune_unfinished, &p, error);
         if (status == GGX_OK && is_of_hub(e)) status = prune_repository(&p, e->folder, error);
+        if (held >= 0) close(held);
     }
     return status;
 }
