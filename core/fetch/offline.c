@@ -146,6 +146,21 @@ static ggx_status check_needed(listing *l, const uint8_t *needed, ggx_error *err
     return status;
 }
 
+/* Against --sha256. */
+static ggx_status check_given(const ggx_offline *o, ggx_arena *arena, ggx_error *error)
+{
+    struct stat st;
+    ggx_hub_file file = {.name = o->path, .known = 1, .hash = GGX_HASH_SHA256};
+    const char *path = ggx_arena_format(arena, "%s/%s", o->snapshot, o->path.data).data;
+    if (!path) return no_memory(error);
+    if (!o->path.size) return ggx_fail(error, GGX_E_USAGE, "--sha256 is of one file; name it");
+    if (!ggx_hash_parse(ggx_str_of(o->options->sha256), file.digest, 32))
+        return ggx_fail(error, GGX_E_USAGE, "--sha256 takes 64 hexadecimal digits");
+    if (stat(path, &st) != 0) return ggx_fail(error, GGX_E_NOTFOUND, "%.150s is not in the cache", o->name);
+    file.remote.size = (uint64_t)st.st_size;
+    return ggx_partial_check(&file, path, o->options->run, NULL, error);
+}
+
 ggx_status ggx_offline_check(const ggx_offline *offline, ggx_arena *arena, ggx_error *error)
 {
     listing l = {.offline = offline, .arena = arena};
@@ -163,5 +178,6 @@ ggx_status ggx_offline_check(const ggx_offline *offline, ggx_arena *arena, ggx_e
                 ggx_fail(error, GGX_E_NOTFOUND, "%.120s has no weights in the cache, and HF_HUB_OFFLINE is set; %s",
                          offline->name, "fetch it with a network first");
     }
-    return status == GGX_OK ? check_needed(&l, needed, error) : status;
+    if (status == GGX_OK) status = check_needed(&l, needed, error);
+    return status == GGX_OK && o->sha256 ? check_given(offline, arena, error) : status;
 }

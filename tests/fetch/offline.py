@@ -37,6 +37,9 @@ for name, source in ((LARGE, HUB), (LARGE, REPOSITORY), ("config.json", REPOSITO
     check(not os.path.exists(out), "converted in spite of damage")
     with open(blob, "wb") as f:
         f.write(data)
+case.run(HUB, *case.words, "-o", out, "--sha256", "0" * 64, code=6, **OFF)
+case.run(HUB, *case.words, "-o", out, "--sha256", sha256(case.data), **OFF)
+os.remove(out)
 case.run(REPOSITORY, *case.words, "-o", out, **OFF)
 before = case.hub.sent
 case.run(REPOSITORY, *case.words, "-o", case.path("b.gguf"), "--stream", code=5, HF_HUB_OFFLINE="1")
