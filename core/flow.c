@@ -328,7 +328,8 @@ static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx
         return ggx_fail(error, GGX_E_USAGE, "--vocab-only needs a recipe that makes the header; --recipe names one");
     if (!recipe) return ggx_recipe_identity(&flow->arena, env, &flow->result, error);
     flow->recipe = ggx_recipe_id(recipe);
-    if (ggx_recipe_leads_back(recipe, env)) return apply_backwards(flow, recipe, env, error);
+    flow->leads_back = ggx_recipe_leads_back(recipe, env);
+    if (flow->leads_back) return apply_backwards(flow, recipe, env, error);
     return ggx_recipe_apply(&flow->arena, recipe, env, &flow->result, error);
 }
 

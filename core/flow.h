@@ -65,6 +65,7 @@ typedef struct ggx_flow {
     ggx_run quiet_run; /* what the output is given */
     uint64_t resumed;  /* tiles that an earlier run had done */
     int32_t has_checkpoint, has_plan, has_imatrix;
+    int32_t leads_back; /* 1: the recipe leads from a file that it made to the source */
 } ggx_flow;
 
 /* Opens the input as a checkpoint: source, reader, index. */

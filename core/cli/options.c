@@ -33,7 +33,8 @@ struct option {
 };
 
 static read_value read_timeout, read_flag, read_text, read_type, read_directory, read_setting, read_pre, read_override,
-    read_kv, read_edit, read_unset, read_rename, read_bytes, read_decimal, read_count, read_threads, read_part;
+    read_kv, read_edit, read_unset, read_rename, read_bytes, read_positions, read_decimal, read_count, read_threads,
+    read_part;
 static read_value read_connections, read_age;
 static read_value read_catalog;
 
@@ -99,7 +100,8 @@ static const option options[] = {
     {"html", 0, GGX_VERB_QUALITY, "FILE", "write a page with plots, too", read_text, FIELD(html)},
     {NULL, 'O', OPENS_MODEL | COMPARES, "NAME=VALUE", "an option of a reader or writer (ggx plugins NAME)",
      read_setting, 0},
-    {"pre", 0, MAKES_RESULT | COMPARES, "NAME", "how the vocabulary splits text, when that is not known", read_pre, 0},
+    {"pre", 0, MAKES_RESULT | COMPARES | GGX_VERB_FIT, "NAME", "how the vocabulary splits text, when that is not known",
+     read_pre, 0},
     {"memory", 0, MAKES_PLAN | GGX_VERB_EDIT, "BYTES", "for tensors in work, as 64M or 2G; 64M if not given",
      read_bytes, FIELD(memory)},
     {"threads", 0, MAKES_PLAN | GGX_VERB_HASH | GGX_VERB_VERIFY, "N", "else one for each CPU", read_threads,
@@ -138,7 +140,8 @@ static const option options[] = {
     {"ram", 0, GGX_VERB_FIT, "BYTES", "memory to run the model in, as 8G", read_bytes, FIELD(ram)},
     {"vram", 0, GGX_VERB_FIT, "BYTES", "memory of the graphics card", read_bytes, FIELD(vram)},
     {"disk", 0, GGX_VERB_FIT, "BYTES", "disk for the conversion; else what is free here", read_bytes, FIELD(disk)},
-    {"context", 0, GGX_VERB_FIT, "N", "positions to keep in memory; 4096 if not given", read_bytes, FIELD(context)},
+    {"context", 0, GGX_VERB_FIT, "N", "positions to keep in memory, as 8192 or 8K; 4096 if not given", read_positions,
+     FIELD(context)},
     {"pick", 0, GGX_VERB_FIT, NULL, "print only the name of the best that fits", read_flag, FIELD(pick)},
     {"stats", 0, GGX_VERB_INSPECT, NULL, "with minimum, maximum and mean of the elements", read_flag, FIELD(stats)},
     {"check", 0, GGX_VERB_PLUGINS, NULL, "load all plugins, too; exit code 10 if one is refused", read_flag,
@@ -341,6 +344,14 @@ static ggx_status read_bytes(ggx_arguments *arguments, const option *o, const ch
     uint64_t *field = field_of(arguments, o);
     if (!ggx_str_bytes(ggx_str_of(value), field) || !*field)
         return refuse(o, value, "a number of bytes, as 512K, 64M or 1.5G", error);
+    return GGX_OK;
+}
+
+static ggx_status read_positions(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    uint64_t *field = field_of(arguments, o);
+    if (!ggx_str_bytes(ggx_str_of(value), field) || !*field)
+        return refuse(o, value, "a number of positions from 1 on, as 8192 or 8K", error);
     return GGX_OK;
 }
 

@@ -18,10 +18,15 @@
 typedef struct row {
     const char *type;              /* NULL: as the recipe leaves it */
     const char *why;               /* why it cannot be made, or NULL */
+    ggx_error refusal;             /* the same, as the conversion would say it */
+    const char *recipe, *writer;   /* that were chosen */
     uint64_t bytes, memory, exact; /* of the file; to run; tensors that are copied as they are */
+    uint64_t changed;              /* tensors that get another type than asked for */
     uint64_t disk;                 /* while converting: the file, and the model where it has to be fetched first */
     ggx_needs needs;
-    int32_t fits; /* FITS_* */
+    int32_t mixture;   /* 1: of a mixture's name that is no tensor type's */
+    int32_t by_recipe; /* 1: a recipe was chosen for the writer, and it does not lead back */
+    int32_t fits;      /* FITS_* */
 } row;
 
 #define FITS_NOT 0
@@ -38,6 +43,7 @@ typedef struct fitting {
     ggx_variant *variants;
     row *variant_rows; /* of each, as it is */
     uint32_t variant_count;
+    const char *writer, *recipe; /* that were chosen */
     const char *made_of; /* the variant that the types are made of, when the folder as a whole is no model; or NULL */
     uint64_t context, disk, source_bytes;
     uint64_t download; /* bytes to be fetched; 0 of a model on this machine */
@@ -54,11 +60,30 @@ static ggx_status no_log(fitting *f, ggx_run *run)
     return run->canceled && *run->canceled ? ggx_fail(&f->error, GGX_E_CANCELED, "stopped") : GGX_OK;
 }
 
-static uint64_t count_exact(const ggx_plan *plan)
+static void count_tensors(const ggx_plan *plan, row *out)
 {
-    uint64_t n = 0;
-    for (uint64_t i = 0; i < plan->tensor_count; i++) n += plan->tensors[i].mode == GGX_MODE_COPY;
-    return n;
+    for (uint64_t i = 0; i < plan->tensor_count; i++) {
+        out->exact += plan->tensors[i].mode == GGX_MODE_COPY;
+        out->changed += plan->tensors[i].note != NULL;
+    }
+}
+
+/* A mixture that does nothing of its own here is no choice: one that only copies, or one whose type is for tensors that the model lacks, as experts. */
+static const char *idle_mixture(const ggx_flow *flow)
+{
+    if (!flow->mixture) return NULL;
+    const ggx_str type = ggx_mixture_type(flow->mixture);
+    if (!type.size) return "it leaves all tensors as they are";
+    if (ggx_str_same(type, ggx_str_of(flow->type))) return NULL; /* the type itself */
+    for (uint64_t i = 0; i < flow->result.tensor_count; i++)
+        if (ggx_str_same(flow->mixed.choices[i].type, type)) return NULL;
+    return "the model has no tensors that its type is for";
+}
+
+static const char *keep(fitting *f, const char *text)
+{
+    const char *kept = ggx_arena_format(&f->registry->arena, "%s", text ? text : "").data;
+    return kept ? kept : "";
 }
 
 /* Plans the model in that type. What cannot be made is a row with a reason, not an error. */
@@ -77,37 +102,43 @@ static ggx_status plan_row(fitting *f, const char *type, const char *writer, row
     ggx_flow_share(flow, &f->flow);
     flow->run = &run;
     if (status == GGX_OK && ggx_flow_plan(flow, &wanted, &why) != GGX_OK) {
-        ggx_str text = ggx_arena_format(&f->flow.arena, "%s", why.text);
-        out->why = text.data ? text.data : "";
+        out->refusal = why;
+        out->why = keep(f, why.text);
     } else if (status == GGX_OK) {
         out->bytes = flow->plan.total_size;
-        out->exact = count_exact(&flow->plan);
+        count_tensors(&flow->plan, out);
         ggx_plan_needs(&flow->plan, f->context, &out->needs);
         out->memory = out->needs.weights + out->needs.cache + out->needs.compute;
         out->disk = out->bytes + f->download;
+        out->why = type ? idle_mixture(flow) : NULL;
     }
+    out->recipe = keep(f, flow->recipe);
+    out->writer = keep(f, flow->writer);
+    out->by_recipe = strcmp(flow->recipe, "none") != 0 && !flow->leads_back;
     ggx_flow_close(flow);
     free(flow);
     return status;
 }
 
-/* Nobody named a writer: the first whose header says what running takes, else the first that can write the model at all. */
+/* Nobody named a writer: the first whose header says what running takes; else the first that a recipe is for, even one that refuses the
+ * model, as the conversion would; else the first that can write the model at all. */
 static ggx_status choose_writer(fitting *f)
 {
     const ggx_plugin_entry *entry;
     const ggx_offer *offer;
-    const char *first = NULL;
+    const char *made = NULL, *refused = NULL, *first = NULL;
     row tried = {0};
     uint32_t at = 0;
     if (f->wanted.writer || f->wanted.output) return GGX_OK;
     while (!f->wanted.writer && ggx_registry_next(f->registry, GGX_WRITER_ID, &at, &entry, &offer)) {
         ggx_status status = plan_row(f, NULL, offer->name, &tried);
         if (status != GGX_OK) return status;
-        if (!tried.why && !first) first = offer->name;
+        const char **rank = !tried.by_recipe ? &first : tried.why ? &refused : &made;
+        if (!*rank && (tried.by_recipe || !tried.why)) *rank = offer->name;
         if (!tried.why && tried.needs.layers) f->wanted.writer = offer->name;
     }
-    if (!f->wanted.writer) f->wanted.writer = first;
-    if (first) return GGX_OK;
+    if (!f->wanted.writer) f->wanted.writer = made ? made : refused ? refused : first;
+    if (f->wanted.writer) return GGX_OK;
     return ggx_fail(&f->error, GGX_E_UNSUPPORTED, "no writer can write this model: %.180s",
                     tried.why ? tried.why : "there is none");
 }
@@ -140,8 +171,15 @@ static ggx_status make_rows(fitting *f)
     if (status == GGX_OK) status = add_row(f, "f32");
     for (at = 0; status == GGX_OK && ggx_registry_next(f->registry, GGX_QUANT_ID, &at, &entry, &offer);)
         status = add_row(f, offer->name);
+    const uint32_t plain = f->count;
+    f->writer = f->rows[0].writer;
+    f->recipe = f->rows[0].recipe;
     for (uint32_t i = 0; i < mixtures.count && status == GGX_OK; i++) status = add_row(f, mixtures.names[i]);
-    return status;
+    for (uint32_t i = plain; i < f->count; i++) f->rows[i].mixture = 1;
+    for (uint32_t i = 0; i < f->count; i++)
+        if (!f->rows[i].why) return status;
+    if (status == GGX_OK) f->error = f->rows[0].refusal; /* what the conversion says */
+    return status == GGX_OK ? f->error.status : status;
 }
 
 /* --- judging -------------------------------------------------------------------------------------------------------------------- */
@@ -160,6 +198,8 @@ static int by_size(const void *left, const void *right)
     if (a->bytes != b->bytes) return a->bytes > b->bytes ? -1 : 1;
     if (a->exact != b->exact) return a->exact > b->exact ? -1 : 1;
     if (!a->type || !b->type) return !a->type ? -1 : 1;
+    if (a->changed != b->changed) return a->changed < b->changed ? -1 : 1;
+    if (a->mixture != b->mixture) return a->mixture - b->mixture;
     return strcmp(a->type, b->type);
 }
 
@@ -263,6 +303,7 @@ static void print_table(const fitting *f, const row *best, ggx_text *out)
     const char **cells = ggx_table_add(&table);
     uint32_t refused = 0;
     if (f->variant_count > 1) print_variants(f, out);
+    ggx_text_format(out, "writer %s, recipe %s\n\n", f->writer, f->recipe);
     if (cells) memcpy(cells, head, table.columns * sizeof *cells);
     for (uint32_t i = 0; i < f->count && cells; i++) {
         const row *r = &f->rows[i];
@@ -325,6 +366,8 @@ static void print_json(const fitting *f, const row *best, ggx_text *out)
     ggx_text_format(out, "{\"source_bytes\": %llu, \"download\": %llu, \"pick\": ", (unsigned long long)f->source_bytes,
                     (unsigned long long)f->download);
     ggx_text_format(out, best ? "\"%s\"" : "null", best ? best->type : "");
+    ggx_text_format(out, ", \"writer\": \"%s\", \"recipe\": ", f->writer);
+    ggx_text_json(out, ggx_str_of(f->recipe));
     ggx_text_format(out, ", \"made_of\": ");
     f->made_of ? ggx_text_json(out, ggx_str_of(f->made_of)) : ggx_text_format(out, "null");
     ggx_text_format(out, ", \"pick_variant\": ");
@@ -420,6 +463,7 @@ static ggx_status weigh_variant(fitting *f, const ggx_variant *v, row *out)
     *g = (fitting){.cli = f->cli, .registry = f->registry, .wanted = f->wanted, .context = f->context};
     g->wanted.input = path_of(f, v);
     g->wanted.reader = NULL; /* what was said of the folder */
+    g->wanted.setting_count = 0;
     g->wanted.recipe = "none";
     g->wanted.recommended = NULL;
     if (!g->wanted.input) status = ggx_fail(&g->error, GGX_E_NOMEM, "out of memory");

@@ -85,6 +85,33 @@ def picks(model):
                [r["type"] for r in rows if r["bytes"] == smallest["bytes"]], "the disk for the least")
 
 
+def prefers_plain(model):
+    """Of equals the plain type; a mixture for experts is none of a dense model, and a copy is what the model is already."""
+    rows = {r["type"]: r for r in fit(model)["types"]}
+    flow.check("no tensors" in rows["mxfp4_moe"]["why"] and "as they are" in rows["copy"]["why"], "mixtures that do nothing here")
+    made = [r["type"] for r in rows.values() if "why" not in r]
+    flow.check("q4_k_m" in made and "q8_0" in made and made.index("q8_0") < made.index("q6_k"), f"{made}")
+    flow.check(flow.run("fit", model, "--pick").strip() not in ("copy", "mxfp4_moe"), "a plain type")
+    flow.check(flow.run("fit", model, "--pick", "--disk", rows["q8_0"]["bytes"]).strip() == "q8_0", "q8_0 of its equals")
+    flow.check("number of positions" in flow.run("fit", model, "--context", 0, code=2), "positions are no bytes")
+
+
+def refuses(folder):
+    """Where the conversion is refused by its recipe, so is the question what fits: the same sentence, the same code."""
+    model = os.path.join(folder, "unknown")
+    os.mkdir(model)
+    flow.write_safetensors(os.path.join(model, "model.safetensors"), [("model.a.weight", [64, 64])])
+    with open(os.path.join(model, "config.json"), "w", encoding="utf-8") as f:
+        json.dump({"architectures": ["StrangerForCausalLM"], "model_type": "stranger"}, f)
+    said = flow.run(model, "-o", os.path.join(folder, "never.gguf"), code=7)
+    flow.check("StrangerForCausalLM" in said, said)
+    for words in ([], ["--pick"], ["--json"], ["--writer", "gguf"]):
+        flow.check(flow.run("fit", model, *words, code=7) == said, f"fit {words}")
+    told = flow.run("fit", model, "--recipe", "none", "--writer", "gguf")
+    flow.check(told.startswith("writer gguf, recipe none\n"), told)
+    flow.check("no.such" in flow.run("fit", model, "--writer", "no.such", code=3), "no such writer")
+
+
 def headers_only(folder):
     """A model of 100 GiB that is nothing but a header and a hole."""
     model = os.path.join(folder, "huge.safetensors")
@@ -160,6 +187,7 @@ def variants(folder, model):
 
 with tempfile.TemporaryDirectory() as top:
     headers_only(top)
+    refuses(top)
     sizes(top, os.path.join(os.environ["GGX_SOURCE"], "tests/sample/tiny-digits.weights"), "ggml")
     real = oracle.case("golden/09-stories260k/expect/09-stories260k-f32.gguf")
     if real:
@@ -167,5 +195,6 @@ with tempfile.TemporaryDirectory() as top:
         cache(real)
         computes(real)
         picks(real)
+        prefers_plain(real)
         variants(top, real)
 oracle.finish()
