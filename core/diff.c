@@ -44,6 +44,7 @@ static uint32_t judge(const ggx_diff_tensor *t, const ggx_quant *quant, int own)
 {
     const ggx_difference *f = &t->difference;
     const int rounds = !quant || (quant->flags & GGX_QUANT_FLOAT);
+    if (f->lost) return GGX_DIFF_CHANGED;
     if (f->largest <= 0 && !f->odd) return GGX_DIFF_SAME;
     if (own && !f->changed) return GGX_DIFF_TYPE;
     if (rounds || f->odd) return GGX_DIFF_CHANGED;

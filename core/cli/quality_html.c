@@ -22,6 +22,7 @@ static void escaped(ggx_text *out, ggx_str text)
 /* Height of a value on the axis: 1 at the top, 10^-DECADES and all below at the bottom. */
 static double height(double value)
 {
+    if (isnan(value)) return 0; /* as bad as can be */
     if (!(value > 0)) return HEIGHT;
     const double at = -log10(value) / DECADES * HEIGHT;
     return at < 0 ? 0 : at > HEIGHT ? HEIGHT : at;
@@ -62,14 +63,15 @@ static void plot(const ggx_quality *q, const char *title, double (*value)(const 
 
 static void table(const ggx_quality *q, ggx_text *out)
 {
-    ggx_text_format(out,
-                    "<table><tr><th>tensor<th>from<th>type<th>bits<th>RMSE<th>relative<th>max error<th>cosine</tr>\n");
+    ggx_text_format(out, "<table><tr><th>tensor<th>from<th>type<th>bits<th>RMSE<th>relative<th>max "
+                         "error<th>cosine<th>not finite</tr>\n");
     for (uint64_t i = 0; i < q->count; i++) {
         const ggx_difference *d = &q->rows[i].difference;
         ggx_text_format(out, "<tr><td>");
         escaped(out, q->rows[i].name);
-        ggx_text_format(out, "<td>%s<td>%s<td>%g<td>%.4g<td>%.4g<td>%.4g<td>%.6f</tr>\n", q->rows[i].from,
-                        q->rows[i].type, d->bits, d->rmse, d->relative, d->largest, d->cosine);
+        ggx_text_format(out, "<td>%s<td>%s<td>%g<td>%.4g<td>%.4g<td>%.4g<td>%.6f<td>%llu</tr>\n", q->rows[i].from,
+                        q->rows[i].type, d->bits, d->rmse, d->relative, d->largest, d->cosine,
+                        (unsigned long long)d->odd);
     }
     ggx_text_format(out, "</table>\n");
 }

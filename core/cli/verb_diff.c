@@ -95,8 +95,9 @@ static void print_json(const ggx_diff *d, ggx_text *out)
 
 static void print_tensors(const ggx_diff *d, int all, ggx_arena *arena, ggx_text *out)
 {
-    static const char *const head[] = {"TENSOR", "SOURCE", "TYPE", "STATE", "SHAPE", "MAX ERROR", "RMSE", "COSINE"};
-    ggx_table table = {.arena = arena, .columns = 8, .numbers = 0xe0};
+    static const char *const head[] = {"TENSOR",    "SOURCE", "TYPE",   "STATE",     "SHAPE",
+                                       "MAX ERROR", "RMSE",   "COSINE", "NOT FINITE"};
+    ggx_table table = {.arena = arena, .columns = 9, .numbers = 0x1e0};
     const char **cells = ggx_table_add(&table);
     if (cells) memcpy(cells, head, sizeof head);
     for (uint64_t i = 0; i < d->tensor_count; i++) {
@@ -117,6 +118,7 @@ static void print_tensors(const ggx_diff *d, int all, ggx_arena *arena, ggx_text
         cells[5] = ggx_arena_format(arena, "%.4g", t->difference.largest).data;
         cells[6] = ggx_arena_format(arena, "%.4g", t->difference.rmse).data;
         cells[7] = ggx_arena_format(arena, "%.6f", t->difference.cosine).data;
+        cells[8] = ggx_arena_format(arena, "%llu", (unsigned long long)t->difference.odd).data;
     }
     if (table.first && table.first->next) ggx_table_print(&table, 0, out);
 }

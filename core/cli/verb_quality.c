@@ -80,8 +80,9 @@ static void print_json(const ggx_quality *q, ggx_text *out)
 
 static void print_table(const ggx_quality *q, ggx_arena *arena, ggx_text *out)
 {
-    ggx_table table = {.arena = arena, .columns = 8, .numbers = 0xf8};
-    static const char *const head[] = {"TENSOR", "FROM", "TYPE", "BITS", "RMSE", "RELATIVE", "MAX ERROR", "COSINE"};
+    ggx_table table = {.arena = arena, .columns = 9, .numbers = 0x1f8};
+    static const char *const head[] = {"TENSOR",   "FROM",      "TYPE",   "BITS",      "RMSE",
+                                       "RELATIVE", "MAX ERROR", "COSINE", "NOT FINITE"};
     const char **cells = ggx_table_add(&table);
     if (cells) memcpy(cells, head, sizeof head);
     for (uint64_t i = 0; i < q->count && (cells = ggx_table_add(&table)); i++) {
@@ -94,6 +95,7 @@ static void print_table(const ggx_quality *q, ggx_arena *arena, ggx_text *out)
         cells[5] = ggx_arena_format(arena, "%.4g", row->difference.relative).data;
         cells[6] = ggx_arena_format(arena, "%.4g", row->difference.largest).data;
         cells[7] = ggx_arena_format(arena, "%.6f", row->difference.cosine).data;
+        cells[8] = ggx_arena_format(arena, "%llu", (unsigned long long)row->difference.odd).data;
     }
     ggx_table_print(&table, 0, out);
     ggx_text_format(out, "\n%llu tensors, %.3f bits per weight; %llu only in the first, %llu only in the second\n",

@@ -41,6 +41,7 @@ static void add(const float *a, const float *b, uint64_t n, sums *s, ggx_differe
         const double x = (double)a[i], y = (double)b[i], off = fabs(x - y);
         if (!isfinite(x) || !isfinite(y)) {
             d->odd++;
+            d->lost += isfinite(x) != isfinite(y);
             continue;
         }
         if (off > d->largest) d->largest = off;
@@ -72,6 +73,7 @@ static void finish(const sums *s, ggx_difference *d)
     d->relative = s->a_squares > 0 ? sqrt(s->squares / s->a_squares) : 0;
     d->cosine = s->a_squares > 0 && s->b_squares > 0 ? s->product / (sqrt(s->a_squares) * sqrt(s->b_squares))
                                                      : (double)(s->a_squares == s->b_squares);
+    if (d->lost || (d->odd && d->odd == d->elements)) d->rmse = d->relative = d->largest = d->cosine = NAN;
 }
 
 static ggx_status kernels_of(ggx_registry *registry, ggx_str type, const ggx_kernels **out, ggx_error *error)

@@ -7,6 +7,7 @@
 typedef struct ggx_difference {
     uint64_t elements;
     uint64_t odd;    /* elements that are no finite number on either side; not counted in what follows */
+    uint64_t lost;   /* of those, finite on one side; if there are any, or nothing is finite, the next four are NaN */
     double rmse;     /* root of the mean squared difference */
     double relative; /* rmse over the root mean square of the first tensor; 0 when that is 0 */
     double largest;  /* difference */

@@ -84,6 +84,21 @@ with tempfile.TemporaryDirectory() as folder:
         parser.feed(file.read())
     assert parser.tags.count("svg") == 2 and parser.tags.count("rect") == 2 * (1 + len(weights)) and "script" not in parser.tags
     assert EVIL in parser.text
+    # What is finite in one file only is never called alike, nor is a tensor of which nothing is finite.
+    lost = weights["long.weight"].copy()
+    lost[7, 9] = numpy.inf
+    write(other, {"long.weight": lost, EVIL: numpy.full_like(weights[EVIL], numpy.nan), "odd": odd})
+    for left, names in ((first, {"long.weight": 1, EVIL: 2048}), (other, {EVIL: 2048})):
+        rows = {row["name"]: row for row in json.loads(ggx("quality", left, other, "--json").stdout)["tensors"]}
+        for name, row in rows.items():
+            bad = name in names
+            assert all((row[key] is None) == bad for key in ("rmse", "relative_rmse", "max_error", "cosine")), row
+            assert not bad or row["not_finite"] == names[name], row
+    ran = ggx("quality", first, other)
+    line = next(t for t in ran.stdout.splitlines() if t.startswith("long.weight"))
+    assert "NOT FINITE" in ran.stdout and line.split()[-4:] == ["nan", "nan", "nan", "1"], ran.stdout
+    ran = ggx("diff", first, other, "--recipe", "none")
+    assert ran.returncode == 6 and "NOT FINITE" in ran.stdout and "long.weight" in ran.stderr + ran.stdout, (ran.stdout, ran.stderr)
     write(other, {"long.weight": numpy.ones((2, 2), numpy.float32)})
     ran = ggx("quality", first, other)
     assert ran.returncode == 8 and "another shape" in ran.stderr, ran.stderr
