@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #define MEMORY (256u << 20)
+#define SEGMENT_LEAST (64u << 10) /* a request for less costs more than the bytes */
 
 /* hf://ORG/REPO and --revision refs/pr/1 → hf://ORG/REPO@refs%2Fpr%2F1 */
 static ggx_status with_revision(const ggx_cli *cli, ggx_arena *arena, const char **name, ggx_error *error)
@@ -262,6 +263,39 @@ static ggx_status list_catalog(const ggx_cli *cli, const ggx_catalog *catalog, g
     return status;
 }
 
+/* Where a source that is one file goes below -o; "" for others. */
+static ggx_str target_of(const char *name)
+{
+    const char *slash, *base;
+    if (!ggx_hub_is_name(name)) return GGX_LIT("");
+    if (!strncmp(name, "hf://", 5)) {
+        slash = strchr(name + 5, '/');
+        slash = slash ? strchr(slash + 1, '/') : NULL;
+        return ggx_str_of(slash ? slash + 1 : "");
+    }
+    const size_t size = strcspn(name, "?#");
+    for (base = name + size; base > name && base[-1] != '/';) base--;
+    return (ggx_str){base, (uint64_t)(name + size - base)};
+}
+
+/* What can be told before anything is fetched. */
+static ggx_status check_fetch(const ggx_arguments *a, ggx_error *error)
+{
+    if (a->list != (a->operand_count == 0))
+        return ggx_fail(error, GGX_E_USAGE, a->list ? "--list takes no names" : "ggx fetch needs NAME…, or --list");
+    if (a->segment_size && a->segment_size < SEGMENT_LEAST)
+        return ggx_fail(error, GGX_E_USAGE, "--segment-size takes 64K or more");
+    for (uint32_t i = 0; a->output && i < a->operand_count; i++)
+        for (uint32_t k = 0; k < i; k++) {
+            const ggx_str one = target_of(a->operands[k]), other = target_of(a->operands[i]);
+            if (one.size && ggx_str_same(one, other) && strcmp(a->operands[i], a->operands[k]) != 0)
+                return ggx_fail(error, GGX_E_USAGE,
+                                "%.100s and %.100s would both become %.*s; fetch them into two folders", a->operands[k],
+                                a->operands[i], GGX_STR_ARGS(one));
+        }
+    return GGX_OK;
+}
+
 int ggx_verb_fetch(ggx_cli *cli)
 {
     const ggx_arguments *a = &cli->arguments;
@@ -272,8 +306,7 @@ int ggx_verb_fetch(ggx_cli *cli)
     ggx_status status = GGX_OK;
     ggx_arena_init(&arena, MEMORY);
     status = ggx_cli_catalog(cli, &catalog, &arena, &error);
-    if (status == GGX_OK && a->list != (a->operand_count == 0))
-        status = ggx_fail(&error, GGX_E_USAGE, a->list ? "--list takes no names" : "ggx fetch needs NAME…, or --list");
+    if (status == GGX_OK) status = check_fetch(a, &error);
     if (status == GGX_OK && a->list) status = list_catalog(cli, &catalog, &arena, &out, &error);
     ggx_fetch_options options = options_of(cli, &catalog, &arena);
     options.directory = a->output;

@@ -288,7 +288,7 @@ static ggx_status expect(const ggx_catalog_file *said, ggx_hub_file *file, ggx_e
         memcpy(file->also_digest, said->digest, sizeof file->also_digest);
         return GGX_OK;
     }
-    file->known = 1;
+    file->known = file->remote.digested = 1;
     file->hash = said->hash;
     memcpy(file->digest, said->digest, sizeof file->digest);
     return GGX_OK;

@@ -236,9 +236,13 @@ static int take_whole(void *context)
     return ours;
 }
 
-/* A range was answered with the whole file: from now on one connection, which may begin anew once. */
-static int may_restart(claim *c)
+/* A range was answered with the whole file: from now on one connection, which may begin anew once. So may one that broke where nothing tells
+ * versions of the file apart. */
+static int may_restart(claim *c, ggx_status status)
 {
+    const ggx_range_file *remote = &c->j->item->file->remote;
+    if (status == GGX_E_NETWORK && (!c->serial || !c->at || ggx_range_is_pinned(remote))) return 0;
+    if (status != GGX_E_NETWORK && status != GGX_E_UNSUPPORTED) return 0;
     if (!c->serial) return c->j->serial = 1;
     return c->j->restarts++ == 0;
 }
@@ -263,7 +267,7 @@ static int release(claim *c, ggx_status status, const ggx_error *error)
     for (uint32_t i = c->first; i < c->first + c->count; i++) j->partial.segments.list[i].taken = 0;
     if (status == GGX_E_NETWORK && !e->halt && may_retire(c))
         go_on = 0;
-    else if (status != GGX_OK && !c->dropped && !(status == GGX_E_UNSUPPORTED && may_restart(c)))
+    else if (status != GGX_OK && !c->dropped && !may_restart(c, status))
         fail(e, j, status, error);
     pthread_cond_broadcast(&e->news);
     return go_on;

@@ -181,7 +181,7 @@ static ggx_status add_piece(fetching *f, const ggx_hub_file *file, ggx_error *er
     for (uint32_t i = 0; i < f->download_count; i++)
         if (!strcmp(f->downloads[i].path, target)) return (void)(p->download = i), GGX_OK;
     /* in ggx's own cache the folder's name has the version in it */
-    const int versioned = !f->options->directory && !file->known && (*file->remote.etag || *file->remote.modified);
+    const int versioned = !f->options->directory && !file->known && ggx_range_is_pinned(&file->remote);
     f->downloads[f->download_count++] = (ggx_download){.file = file, .path = target, .versioned = versioned};
     return make_room(target, f->arena, error);
 }
@@ -252,11 +252,11 @@ static ggx_status expect_digest(fetching *f, ggx_error *error)
                         file->name.data);
     memcpy(file->digest, digest, 32);
     file->hash = GGX_HASH_SHA256;
-    file->known = 1;
+    file->known = file->remote.digested = 1;
     return GGX_OK;
 }
 
-/* Without what follows '?', which mostly is a signature that changes: size, and tag or digest, tell files apart. */
+/* The address that was asked for, with what follows '?': it may name another file. */
 static ggx_status name_url_folder(fetching *f, ggx_error *error)
 {
     char text[GGX_HASH_TEXT];
@@ -267,11 +267,11 @@ static ggx_status name_url_folder(fetching *f, ggx_error *error)
     ggx_hash_begin(&hash, GGX_HASH_SHA256, 0);
     for (uint32_t i = 0; i < f->hub.count; i++) {
         const ggx_hub_file *file = &f->hub.files[i];
-        const int tagged = *file->remote.etag || *file->remote.modified || file->known;
-        ggx_hash_update(&hash, file->remote.url, tagged ? strcspn(file->remote.url, "?#") : strlen(file->remote.url));
+        ggx_hash_update(&hash, file->remote.url, strcspn(file->remote.url, "#"));
         ggx_hash_update(&hash, &file->remote.size, sizeof file->remote.size);
         ggx_hash_update(&hash, file->remote.etag, strlen(file->remote.etag));
-        if (!*file->remote.etag) ggx_hash_update(&hash, file->remote.modified, strlen(file->remote.modified));
+        if (!*file->remote.etag || !strncmp(file->remote.etag, "W/", 2))
+            ggx_hash_update(&hash, file->remote.modified, strlen(file->remote.modified));
     }
     ggx_hash_text(digest, ggx_hash_end(&hash, digest), text);
     f->snapshot = ggx_arena_format(f->arena, "%s/%.32s", cache, text).data;

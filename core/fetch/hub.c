@@ -145,6 +145,9 @@ static ggx_status add_file(ggx_hub *hub, ggx_arena *arena, const char *base, con
     file->hash = lfs ? GGX_HASH_SHA256 : GGX_HASH_GIT;
     file->known =
         oid && oid->kind == GGX_JSON_STRING && ggx_hash_parse(oid->text, file->digest, ggx_hash_size(file->hash));
+    if (oid ? !file->known : lfs != NULL)
+        return ggx_fail(error, GGX_E_MALFORMED, "the hub's digest of %.150s is none", path->text.data);
+    file->remote.digested = file->known;
     hub->count++;
     return file->remote.url ? GGX_OK : ggx_fail(error, GGX_E_NOMEM, "out of memory");
 }

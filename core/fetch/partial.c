@@ -19,8 +19,8 @@ static ggx_status no_memory(ggx_error *error)
     return ggx_fail(error, GGX_E_NOMEM, "out of memory");
 }
 
-/* The published digest identifies the bytes wherever they come from. Without one the address does, but for what follows '?', which mostly is
- * a signature that changes, with the tag or date of this version. */
+/* The published digest identifies the bytes wherever they come from. Without one the address does that was asked for, with the tag and date
+ * of this version. What follows '?' may name another file; signatures are in addresses of redirects, which are not asked for. */
 static void identify(ggx_partial *p)
 {
     const ggx_range_file *remote = &p->file->remote;
@@ -30,13 +30,14 @@ static void identify(ggx_partial *p)
     if (p->file->known) {
         ggx_hash_update(&hash, p->file->digest, sizeof p->file->digest);
     } else {
-        const char *version = *remote->etag ? remote->etag : remote->modified;
-        ggx_hash_update(&hash, version, strlen(version) + 1);
-        ggx_hash_update(&hash, remote->url, strcspn(remote->url, "?#"));
+        const int weak = !strncmp(remote->etag, "W/", 2);
+        ggx_hash_update(&hash, remote->etag, strlen(remote->etag) + 1);
+        if (!*remote->etag || weak) ggx_hash_update(&hash, remote->modified, strlen(remote->modified) + 1);
+        ggx_hash_update(&hash, remote->url, strcspn(remote->url, "#"));
     }
     ggx_hash_end(&hash, digest);
     memcpy(p->segments.identity, digest, sizeof p->segments.identity);
-    p->resumable = p->file->known || *remote->etag || *remote->modified;
+    p->resumable = p->file->known || ggx_range_is_pinned(remote);
 }
 
 /* --- hashing ---------------------------------------------------------------------------------------------------------------------- */

@@ -137,6 +137,20 @@ static ggx_status changed(ggx_range_client *c, const char *what)
                     c->file->url, what);
 }
 
+/* A tag or date that is missing now says as much as another one, unless a digest has the last word. A weak tag only tells that bytes are
+ * others, not that they are the same. */
+static ggx_status check_version(ggx_range_client *c)
+{
+    const ggx_range_file *f = c->file;
+    if (*f->etag && (*c->etag || !f->digested)) {
+        if (strcmp(f->etag, c->etag) != 0) return changed(c, "its entity tag");
+        if (strncmp(f->etag, "W/", 2) != 0) return GGX_OK;
+    }
+    if (*f->modified && (*c->modified || !f->digested) && strcmp(f->modified, c->modified) != 0)
+        return changed(c, "its date");
+    return GGX_OK;
+}
+
 /* Is this answer what was asked for, of the file that was asked for? */
 static ggx_status check_answer(ggx_range_client *c)
 {
@@ -153,8 +167,8 @@ static ggx_status check_answer(ggx_range_client *c)
             return ggx_fail(&c->error, GGX_E_NETWORK, "%.100s: the server answers from byte %llu instead of %llu",
                             f->url, (unsigned long long)c->first, (unsigned long long)wanted);
     }
-    if (*f->etag && *c->etag) return strcmp(f->etag, c->etag) ? changed(c, "its entity tag") : GGX_OK;
-    if (*f->modified && *c->modified && strcmp(f->modified, c->modified) != 0) return changed(c, "its date");
+    const ggx_status status = check_version(c);
+    if (status != GGX_OK) return status;
     if (c->code == 200 && c->end < f->size && c->whole && c->whole(c->context)) c->end = f->size;
     return GGX_OK;
 }
@@ -403,6 +417,14 @@ static void pause_for(const ggx_range_client *c, uint32_t try)
     sleep_for(c, wanted > 0 ? wanted : FIRST_PAUSE * (double)(1u << try));
 }
 
+static ggx_status refuse_to_go_on(const ggx_range_file *file, ggx_error *error)
+{
+    return ggx_fail(error, GGX_E_NETWORK,
+                    "%.100s: the connection broke, and without a tag, a date or a digest nothing tells whether what "
+                    "follows is of the same file; begin again, or give --sha256",
+                    file->url);
+}
+
 /* [offset, end) of the file, again from where it broke off. */
 ggx_status ggx_range_part(ggx_range_client *c, const ggx_range_file *file, uint64_t offset, uint64_t end,
                           ggx_range_take *take, int (*whole)(void *context), void *context, ggx_error *error)
@@ -420,6 +442,10 @@ ggx_status ggx_range_part(ggx_range_client *c, const ggx_range_file *file, uint6
         int again;
         status = ask(c, file->url, &again, error);
         if (status == GGX_OK || !again) break;
+        if (c->got && !ggx_range_is_pinned(file)) {
+            status = refuse_to_go_on(file, error);
+            break;
+        }
         if (c->got > before) try = c->refused = 0;
         pause_for(c, try);
     }

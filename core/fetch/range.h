@@ -1,12 +1,13 @@
 /* core/fetch/range.h - HTTP, as far as reading ranges of remote files goes.
  *
  * The only file of ggx that knows libcurl is range.c. A file is known by its size and entity tag; an answer that is of another file is
- * GGX_E_INTEGRITY, never a splice. Redirects are followed between http and https only, and a token goes to the host it is for. */
+ * GGX_E_INTEGRITY, never a splice. Where nothing tells versions apart (ggx_range_is_pinned) a connection that breaks is GGX_E_NETWORK at once. Redirects are followed between http and https only, and a token goes to the host it is for. */
 #ifndef GGX_CORE_RANGE_H
 #define GGX_CORE_RANGE_H
 
 #include "base/arena.h"
 #include "host/instance.h"
+#include <string.h>
 
 typedef struct ggx_range_client ggx_range_client; /* one connection at a time; not thread-safe */
 
@@ -15,7 +16,14 @@ typedef struct ggx_range_file {
     uint64_t size;
     char etag[128];    /* "" when the server sends none */
     char modified[32]; /* Last-Modified as it was sent, which tells versions apart where there is no tag; "" for none */
+    int32_t digested;  /* 1: a digest of it is known, which is compared at the end */
 } ggx_range_file;
+
+/* Does something tell whether ranges are of the same bytes: a digest, a date, or a tag that is not weak? */
+static inline int ggx_range_is_pinned(const ggx_range_file *file)
+{
+    return file->digested || *file->modified || (*file->etag && strncmp(file->etag, "W/", 2) != 0);
+}
 
 /* How fast all connections together may be. */
 typedef struct ggx_range_pace {

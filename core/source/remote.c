@@ -161,7 +161,7 @@ void ggx_remote_close(ggx_remote *r)
     free(r);
 }
 
-/* What tells the file from itself after a change: its digest, or its entity tag. */
+/* What tells the file from itself after a change: its digest, or its entity tag and date. */
 static uint64_t version_of(const ggx_hub_file *file)
 {
     uint8_t digest[GGX_HASH_MAX];
@@ -169,10 +169,12 @@ static uint64_t version_of(const ggx_hub_file *file)
     ggx_hash hash;
     ggx_hash_begin(&hash, GGX_HASH_SHA256, 0);
     ggx_hash_update(&hash, file->remote.url, strlen(file->remote.url));
-    if (file->known)
+    if (file->known) {
         ggx_hash_update(&hash, file->digest, sizeof file->digest);
-    else
-        ggx_hash_update(&hash, file->remote.etag, strlen(file->remote.etag));
+    } else {
+        ggx_hash_update(&hash, file->remote.etag, strlen(file->remote.etag) + 1);
+        ggx_hash_update(&hash, file->remote.modified, strlen(file->remote.modified));
+    }
     ggx_hash_end(&hash, digest);
     memcpy(&version, digest, sizeof version);
     return version;
@@ -223,7 +225,7 @@ static ggx_status expect_digest(ggx_remote *r, ggx_error *error)
         memcpy(file->also_digest, file->digest, sizeof file->also_digest);
     }
     file->hash = GGX_HASH_SHA256;
-    file->known = 1;
+    file->known = file->remote.digested = 1;
     memcpy(file->digest, digest, 32);
     return GGX_OK;
 }

@@ -11,6 +11,8 @@ Hub(files) serves {path: bytes} as the repository org/model: its API, and resolv
   no_tag      sends no entity tag                                            tag T     sends that one
   date T      sends that Last-Modified                                       clock T   its Date
   turn_tag N, turn_date N   from the N-th answer on another tag, another Last-Modified
+  weak        that tag is a weak one
+  lose_tag N, lose_date N   from the N-th answer on no tag, no Last-Modified
   length N    says so many bytes more than there are                        expired N the signature is refused N times
   busy N      answers 429 N times, with Retry-After                          later T   that is not 1 but T
   denied C    the API answers (code, X-Error-Code)
@@ -62,8 +64,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             end = min(end, int(wanted[2]) + 1) if wanted[2] else end
             headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(data) + faults.get('length', 0)}"
         if "no_tag" not in faults:
-            headers["ETag"] = tag
-        for name in ("turn_tag", "turn_date"):
+            headers["ETag"] = "W/" + tag if "weak" in faults else tag
+        for name in ("turn_tag", "turn_date", "lose_tag", "lose_date"):
             if name in faults:
                 faults[name] -= 1
         if faults.get("turn_tag", 1) <= 0:
@@ -71,6 +73,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "date" in faults or "turn_date" in faults:
             old = faults.get("turn_date", 1) > 0
             headers["Last-Modified"] = faults.get("date", "Sat, 01 Jan 2000 00:00:00 GMT" if old else "Sun, 02 Jan 2000 00:00:00 GMT")
+        for name, header in (("lose_tag", "ETag"), ("lose_date", "Last-Modified")):
+            if faults.get(name, 1) <= 0:
+                headers.pop(header, None)
         self.send_response(206 if "Content-Range" in headers else 200)
         for name, value in headers.items():
             self.send_header(name, value)
