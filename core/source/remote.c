@@ -6,6 +6,7 @@
 #include "source/ahead.h"
 #include <ggx_sdk/error.h>
 #include <stdlib.h>
+#include <time.h>
 
 int ggx_source_is_remote_name(const char *name)
 {
@@ -161,7 +162,8 @@ void ggx_remote_close(ggx_remote *r)
     free(r);
 }
 
-/* What tells the file from itself after a change: its digest, or its entity tag and date. */
+/* What tells the file from itself after a change: its digest, or its entity tag and date. Where nothing does, it is another one each time, so that no run
+ * goes on with it. */
 static uint64_t version_of(const ggx_hub_file *file)
 {
     uint8_t digest[GGX_HASH_MAX];
@@ -174,6 +176,12 @@ static uint64_t version_of(const ggx_hub_file *file)
     } else {
         ggx_hash_update(&hash, file->remote.etag, strlen(file->remote.etag) + 1);
         ggx_hash_update(&hash, file->remote.modified, strlen(file->remote.modified));
+    }
+    if (!file->known && !ggx_range_is_pinned(&file->remote)) {
+        struct timespec now = {0};
+        clock_gettime(CLOCK_REALTIME, &now);
+        ggx_hash_update(&hash, &now.tv_sec, sizeof now.tv_sec);
+        ggx_hash_update(&hash, &now.tv_nsec, sizeof now.tv_nsec);
     }
     ggx_hash_end(&hash, digest);
     memcpy(&version, digest, sizeof version);

@@ -32,6 +32,14 @@ for source in (case.url, HUB):
     faulty(source, whole=1, code=8)
     faulty(source, early=10, code=5)
     flow.check("other bytes than when the header was read" in faulty(source, flip=40, code=6), "a header of two faces")
+# Without tag, date and digest a break is the end, and the next run begins anew.
+flow.check("nothing tells" in faulty(case.url, no_tag=1, cut=3_000_000, once=1, code=5, left=1), "went on with what nothing identifies")
+case.server.faults = {"no_tag": 1, "gone": 12_000_000}
+case.run(case.url, "--sync", "1M", "--memory", "12M", code=5)
+case.server.faults, before = {"no_tag": 1}, case.server.sent
+case.run(case.url, "--sync", "1M", "--memory", "12M")
+flow.check(case.server.sent - before >= len(case.data), "a run was taken up with a file that nothing identifies")
+case.good("a file that nothing identifies")
 flow.check("was changed on the server" in faulty(case.url, changed=4, code=6), "another tag")
 flow.check("not what was published" in faulty(HUB, flip=9_000_000, code=6), "a flipped byte, by the hub's digest")
 faulty(HUB, flip=len(case.data) - 1, code=6)
