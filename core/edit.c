@@ -13,6 +13,8 @@ static const char *const type_names[] = {"u8",   "i8",  "u16", "i16", "u32", "i3
 
 /* --- the changes -------------------------------------------------------------------------------------------------------------- */
 
+static const char *const needed[] = {"general.architecture", NULL};
+
 static ggx_kv *find(ggx_recipe_result *result, ggx_str key)
 {
     for (uint64_t i = 0; i < result->kv_count; i++)
@@ -52,6 +54,11 @@ static ggx_status change(ggx_flow *flow, const ggx_edit *edit, ggx_error *error)
     ggx_kv *old = find(result, edit->key);
     if (edit->kind == GGX_EDIT_SET) return set_key(flow, edit, error);
     if (!old) return no_key(edit, error);
+    if (edit->kind == GGX_EDIT_UNSET || edit->kind == GGX_EDIT_RENAME)
+        for (const char *const *key = needed; *key; key++)
+            if (ggx_str_same(edit->key, ggx_str_of(*key)))
+                return ggx_fail(error, GGX_E_USAGE,
+                                "programs do not load a file without %s; --set gives it another value", *key);
     if (edit->kind == GGX_EDIT_UNSET) {
         const uint64_t at = (uint64_t)(old - result->kvs);
         memmove(old, old + 1, (size_t)(result->kv_count - at - 1) * sizeof *old);

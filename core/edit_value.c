@@ -84,7 +84,10 @@ static ggx_status parse_array(ggx_arena *arena, size_t t, ggx_str type, ggx_str 
     ggx_json *list;
     ggx_status status = ggx_json_parse(arena, value, "the list", &list, error);
     if (status != GGX_OK || list->kind != GGX_JSON_ARRAY)
-        return ggx_fail(error, GGX_E_USAGE, "a value of type %.*s is a JSON list, as [1, 2]", GGX_STR_ARGS(type));
+        return ggx_fail(error, GGX_E_USAGE, "a value of type %.*s is a JSON list, as %s", GGX_STR_ARGS(type),
+                        types[t].type == GGX_KV_STRING ? "[\"a\", \"b\"]"
+                        : types[t].type == GGX_KV_BOOL ? "[true, false]"
+                                                       : "[1, 2]");
     char *data = ggx_arena_array(arena, list->count + 1ull, types[t].size);
     if (!data) return ggx_fail(error, GGX_E_NOMEM, "no memory for the value");
     kv->type = GGX_KV_ARRAY;
@@ -108,6 +111,8 @@ ggx_status ggx_kv_parse(ggx_arena *arena, ggx_str type, ggx_str value, ggx_kv *k
     *kv = (ggx_kv){.struct_size = sizeof *kv, .type = types[t].type, .elem_type = types[t].type, .key = kv->key};
     value = ggx_arena_str(arena, value); /* ended by a NUL */
     if (!value.data) return ggx_fail(error, GGX_E_NOMEM, "no memory for the value");
+    if (types[t].type == GGX_KV_STRING && !ggx_str_utf8(value))
+        return ggx_fail(error, GGX_E_USAGE, "the value is no text in UTF-8, which all strings of a model are");
     if (array) return parse_array(arena, t, type, value, kv, error);
     void *data = ggx_arena_alloc(arena, types[t].size);
     if (!data) return ggx_fail(error, GGX_E_NOMEM, "no memory for the value");

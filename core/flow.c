@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "fetch/catalog.h"
+#include "recipe/value.h"
 #include "reference.h"
 #include "source/remote.h"
 #include <ggx_sdk/error.h>
@@ -232,6 +233,28 @@ static ggx_status choose_writer(ggx_flow *flow, const ggx_conversion *wanted, gg
     return GGX_OK;
 }
 
+/* The list of types alone would not name a mixture that was meant. */
+static ggx_status refuse_type(ggx_flow *flow, const char *mixtures, const ggx_error *unknown, ggx_error *error)
+{
+    const ggx_plugin_entry *entry;
+    const ggx_offer *offer;
+    const ggx_str name = ggx_str_of(flow->type);
+    uint32_t at = 0, least = name.size > 4 ? 3 : 2;
+    const char *near = ggx_mixture_nearest(&flow->arena, mixtures, name, &least);
+    while (ggx_registry_next(flow->registry, GGX_QUANT_ID, &at, &entry, &offer)) {
+        const uint32_t distance = ggx_word_distance(ggx_str_of(offer->name), name);
+        if (distance < least) {
+            near = offer->name;
+            least = distance;
+        }
+    }
+    if (unknown->status == GGX_E_NOTFOUND && near && least)
+        return ggx_fail(error, GGX_E_NOTFOUND, "there is no type '%.80s'; did you mean %s? ggx types lists them all",
+                        flow->type, near);
+    if (error) *error = *unknown;
+    return unknown->status;
+}
+
 /* A mixture of that name, a tensor type, or both: then the mixture is meant where it applies. */
 static ggx_status choose_type(ggx_flow *flow, const char *data, ggx_recipe_env *env, ggx_error *error)
 {
@@ -244,10 +267,8 @@ static ggx_status choose_type(ggx_flow *flow, const char *data, ggx_recipe_env *
     ggx_status found = ggx_mixture_find(&flow->arena, directory.data, ggx_str_of(flow->type), &flow->mixture, error);
     if (found != GGX_OK) return found;
     const int plain = status == GGX_OK || !strcmp(flow->type, "f32"); /* no plugin makes what all passes through */
-    if (plain || !flow->mixture) {
-        if (!plain && error) *error = unknown;
-        return plain ? GGX_OK : status;
-    }
+    if (plain) return GGX_OK;
+    if (!flow->mixture) return refuse_type(flow, directory.data, &unknown, error);
     ggx_str base = ggx_mixture_type(flow->mixture);
     return base.size ? ggx_registry_quant(flow->registry, base, &env->type, error) : GGX_OK;
 }

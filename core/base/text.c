@@ -163,6 +163,17 @@ static uint64_t utf8_length(const uint8_t *s, uint64_t left)
     return n;
 }
 
+int ggx_str_utf8(ggx_str value)
+{
+    for (uint64_t i = 0; i < value.size;) {
+        const uint8_t *at = (const uint8_t *)value.data + i;
+        const uint64_t n = *at ? utf8_length(at, value.size - i) : 0;
+        if (!n) return 0;
+        i += n;
+    }
+    return 1;
+}
+
 void ggx_text_shown(ggx_text *text, ggx_str value)
 {
     for (uint64_t i = 0; i < value.size;) {

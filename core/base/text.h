@@ -43,6 +43,9 @@ typedef struct ggx_text {
 void ggx_text_free(ggx_text *text);
 void ggx_text_bytes(ggx_text *text, const void *data, uint64_t size);
 GGX_PRINTF(2, 3) void ggx_text_format(ggx_text *text, const char *format, ...);
+/* 1: the value is UTF-8 without NUL. */
+int ggx_str_utf8(ggx_str value);
+
 /* The value for a terminal: control bytes and bytes that are not UTF-8 become \xNN, because names come from files. */
 void ggx_text_shown(ggx_text *text, ggx_str value);
 /* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */

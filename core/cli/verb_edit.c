@@ -26,6 +26,9 @@ static ggx_status read_template(const char *path, char **text, uint64_t *size, g
     if (!*text) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
     if (bad) return ggx_fail(error, GGX_E_IO, "--chat-template %.150s cannot be read", path);
     if (*size > TEMPLATE_MAX) return ggx_fail(error, GGX_E_USAGE, "--chat-template %.150s is longer than 16 MiB", path);
+    if (!ggx_str_utf8((ggx_str){*text, *size}))
+        return ggx_fail(error, GGX_E_USAGE, "--chat-template %.150s is no text in UTF-8; name a file with the template",
+                        path);
     return GGX_OK;
 }
 

@@ -37,6 +37,9 @@ struct ggx_mixture_choice {
 /* The mixture of that name in the directory; *out NULL when there is none. Errors: GGX_E_USAGE for what is not of the language. */
 ggx_status ggx_mixture_find(ggx_arena *arena, const char *directory, ggx_str name, ggx_mixture **out, ggx_error *error);
 
+/* The name of a mixture in the directory that differs least from `name`, if by less than *least, which it then sets; else NULL. */
+const char *ggx_mixture_nearest(ggx_arena *arena, const char *directory, ggx_str name, uint32_t *least);
+
 /* The type most tensors get; empty: none. And what it is for, for messages. */
 ggx_str ggx_mixture_type(const ggx_mixture *mixture);
 const char *ggx_mixture_about(const ggx_mixture *mixture);

@@ -1,6 +1,8 @@
 /* mixture_parse.c - a mixture's file, laid over those that it extends. */
 #include "base/text.h"
 #include "plan/mixture_model.h"
+#include "recipe/value.h"
+#include <dirent.h>
 #include <ggx_sdk/error.h>
 
 #define EXTENDS_DEPTH 8
@@ -153,6 +155,23 @@ static int is_id(ggx_str name)
         if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-')) return 0;
     }
     return name.size > 0 && name.size < 64;
+}
+
+const char *ggx_mixture_nearest(ggx_arena *arena, const char *directory, ggx_str name, uint32_t *least)
+{
+    const char *near = NULL;
+    DIR *entries = opendir(directory);
+    for (const struct dirent *e = entries ? readdir(entries) : NULL; e; e = readdir(entries)) {
+        ggx_str id = ggx_str_of(e->d_name);
+        if (!ggx_str_ends(id, GGX_LIT(".json"))) continue;
+        id.size -= 5;
+        const uint32_t distance = ggx_word_distance(id, name);
+        if (distance >= *least) continue;
+        near = ggx_arena_str(arena, id).data;
+        *least = distance;
+    }
+    if (entries) closedir(entries);
+    return near;
 }
 
 ggx_status ggx_mixture_find(ggx_arena *arena, const char *directory, ggx_str name, ggx_mixture **out, ggx_error *error)

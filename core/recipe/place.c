@@ -57,9 +57,11 @@ ggx_status ggx_origin_fail(const ggx_origin *origin, uint32_t offset, ggx_error 
     va_end(args);
     ggx_origin_place(origin, offset, &line, &column);
     const char *file = origin->file;
-    if (strlen(file) > 80) { /* the end of a long path says more than its beginning */
+    const size_t room = strlen(text) + 24 < sizeof text ? sizeof text - strlen(text) - 24 : 0;
+    if (strlen(file) > 80 || strlen(file) > room) { /* the sentence, whose end is the advice, goes before the folder */
         const char *slash = strrchr(file, '/');
-        file = slash && strlen(slash + 1) <= 80 ? slash + 1 : file + strlen(file) - 80;
+        file = slash ? slash + 1 : file;
+        if (strlen(file) > 80) file += strlen(file) - 80;
     }
     return ggx_fail(error, status, "%s:%u:%u: %s", file, line, column, text);
 }

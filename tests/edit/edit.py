@@ -113,7 +113,10 @@ def refusals(path):
             (["--set", "toy.n=u8:256"], 2, "'256' is no value of type u8"), (["--set", "toy.n=i8:-129"], 2, "no value"),
             (["--set", "toy.n=u32[]:1,2"], 2, "JSON list"), (["--set", 'toy.n=u32[]:[1, "2"]'], 2, "no value"), (["--set", "toy"], 2, "KEY=VALUE"),
             (["--set", "general.alignment=u32:7"], 2, "power of two"), (["--set", "general.alignment=str:x"], 8, "wants u32"), ([], 2, "say what"),
-            (["--chat-template", path + ".none"], 3, "none")):
+            (["--chat-template", path + ".none"], 3, "none"), (["--chat-template", path], 2, "no text in UTF-8"),
+            (["--set", b"stranger=str:\xff\xfe"], 2, "no text in UTF-8"), (["--set", "stranger=str[]:x"], 2, '["a", "b"]'),
+            (["--unset", "general.architecture"], 2, "without general.architecture"),
+            (["--rename", "general.architecture=x"], 2, "without general.architecture")):
         error = edit(path, *words, code=code)
         assert said in error and "\n" not in error.strip(), (words, error)
     assert open(path, "rb").read() == before

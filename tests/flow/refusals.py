@@ -49,6 +49,18 @@ with tempfile.TemporaryDirectory() as folder:
     said = flow.run("good.safetensors", "-o", "out.gguf", "--recipe", "r.json", code=7)
     flow.check("'b'" in said, f"the leftover is not named: {said!r}")
     os.remove("r.json")
+    # Advice stands at a sentence's end: a long path does not push it out.
+    deep = os.path.join("d" * 60, "e" * 60)
+    os.makedirs(deep)
+    sentence = "x" * 170 + "; name it with --pre NAME"
+    with open(os.path.join(deep, "r.json"), "w") as f:
+        json.dump({"id": "r", "values": {"v": f"= error('{sentence}')"}, "tensors": [{"from": "{name}", "to": "{v}"}], "outputs": {"*": {}}}, f)
+    said = flow.run("good.safetensors", "-o", "out.gguf", "--recipe", os.path.join(deep, "r.json"), code=7)
+    flow.check(sentence in said and "r.json:" in said, f"the advice is lost: {said!r}")
+    os.remove(os.path.join(deep, "r.json"))
+    os.removedirs(deep)
+    said = flow.run("good.safetensors", "-o", "out.gguf", "--type", "q4_k_mm", code=3)
+    flow.check("did you mean q4_k_m?" in said, f"a mixture is not guessed: {said!r}")
     flow.check(open("good.safetensors", "rb").read() == good, "the input was changed")
     flow.check("reader safetensors" in flow.run("--quiet", "inspect", "good.safetensors"), "an option before the verb")
     flow.check(sorted(os.listdir(".")) == before, f"something was written: {sorted(os.listdir('.'))}")
