@@ -1,7 +1,8 @@
 /* ggx recipes new: the nearest recipe, extended by what it lacks.
  *
- * A recipe that stands for models which no other takes says by its values what the new one is to be called (new_id) and when it applies (new_when);
- * `word` is what conditions of others are compared with. */
+ * A recipe that stands for models which no other takes says by its values what the new one is to be called (new_id), when it applies (new_when),
+ * and which `architecture` it has where the nearest one has such a value (new_architecture); `word` is what conditions of others are compared
+ * with, `kin` the id of the recipe that goes before its equals. */
 #include "cli/recipes_room.h"
 #include "commit/files.h"
 #include "source/open.h"
@@ -22,7 +23,8 @@ typedef struct beginning {
     ggx_recipes_room *room;
     const ggx_checkpoint *checkpoint;
     ggx_recipe_near near;
-    ggx_str id, when, word;
+    ggx_str id, when, word, kin;
+    ggx_str architecture, theirs; /* data NULL: the nearest one has no such value */
     kind *kinds, **last;
 } beginning;
 
@@ -113,6 +115,23 @@ static void put_rule(const kind *k, ggx_text *out)
     ggx_text_free(&note);
 }
 
+/* What the nearest family calls itself is not to be inherited in silence. */
+static void put_values(const beginning *b, ggx_text *out)
+{
+    ggx_text note = {0};
+    ggx_text_format(
+        &note,
+        "Programs that read the file choose the model's code by this name. The nearest recipe, %s, says '%.*s': "
+        "say so too if this model is computed in the same way",
+        ggx_recipe_id(b->near.recipe), GGX_STR_ARGS(b->theirs));
+    ggx_text_format(out, "  \"values\": {\n    \"note\": ");
+    ggx_text_json(out, (ggx_str){note.data, note.size});
+    ggx_text_format(out, ",\n    \"architecture\": ");
+    ggx_text_json(out, b->architecture);
+    ggx_text_format(out, "\n  },\n");
+    ggx_text_free(&note);
+}
+
 static void put_recipe(const beginning *b, const char *writer, ggx_text *out)
 {
     const ggx_recipe_near *n = &b->near;
@@ -135,6 +154,7 @@ static void put_recipe(const beginning *b, const char *writer, ggx_text *out)
     member(out, "note", (ggx_str){note.data, note.size});
     if (n->recipe) member(out, "extends", ggx_str_of(ggx_recipe_id(n->recipe)));
     member(out, "when", b->when);
+    if (b->architecture.data && b->theirs.data) put_values(b, out);
     for (uint32_t i = 0; i < n->missing_count; i++) {
         ggx_text_format(out, i ? ", " : "  \"without\": [");
         ggx_text_json(out, n->missing[i]);
@@ -156,6 +176,9 @@ static ggx_status ask(beginning *b, const ggx_recipe *stand_in, const ggx_recipe
     ggx_status status = ggx_recipe_value(&r->arena, stand_in, env, "new_id", &b->id, &r->error);
     if (status == GGX_OK) status = ggx_recipe_value(&r->arena, stand_in, env, "new_when", &b->when, &r->error);
     if (status == GGX_OK) status = ggx_recipe_value(&r->arena, stand_in, env, "word", &b->word, &r->error);
+    if (status == GGX_OK) status = ggx_recipe_value(&r->arena, stand_in, env, "kin", &b->kin, &r->error);
+    if (status == GGX_OK)
+        status = ggx_recipe_value(&r->arena, stand_in, env, "new_architecture", &b->architecture, &r->error);
     if (status == GGX_OK && (!b->id.data || !b->when.data || !b->word.data))
         return ggx_fail(&r->error, GGX_E_USAGE, "recipe %s is for this model already; 'ggx recipes show %s' shows it",
                         ggx_recipe_id(stand_in), ggx_recipe_id(stand_in));
@@ -167,6 +190,7 @@ static ggx_status begin(beginning *b, ggx_flow *flow)
     ggx_recipes_room *r = b->room;
     const ggx_arguments *a = &r->cli->arguments;
     ggx_recipe *stand_in = NULL, *made;
+    ggx_error ignored = {0};
     ggx_recipe_env env = {.checkpoint = &flow->checkpoint,
                           .writer = a->writer ? a->writer : "",
                           .type_name = "",
@@ -186,8 +210,11 @@ static ggx_status begin(beginning *b, ggx_flow *flow)
     }
     status = ask(b, stand_in, &env);
     if (status == GGX_OK)
-        status =
-            ggx_recipe_nearest(&r->arena, r->directory, &env, b->word, ggx_recipe_id(stand_in), &b->near, &r->error);
+        status = ggx_recipe_nearest(&r->arena, r->directory, &env, b->word, b->kin, ggx_recipe_id(stand_in), &b->near,
+                                    &r->error);
+    if (status == GGX_OK && b->near.recipe && b->architecture.data &&
+        ggx_recipe_value(&r->arena, b->near.recipe, &env, "architecture", &b->theirs, &ignored) != GGX_OK)
+        b->theirs = GGX_LIT("?"); /* it is computed from what this model has not */
     if (status == GGX_OK) status = list_left_over(b);
     if (status != GGX_OK) return status;
     put_recipe(b, env.writer ? env.writer : "*", &r->out);

@@ -11,7 +11,7 @@ typedef struct search {
     ggx_arena *arena; /* of what is returned */
     const char *directory;
     const ggx_recipe_env *env;
-    ggx_str word;
+    ggx_str word, kin;
     const char *except; /* id */
     ggx_recipe_near *best;
 } search;
@@ -37,14 +37,14 @@ static int takes_all(const ggx_rule *rule)
     return p && p->part_count && p->parts[0].kind == GGX_PART_REST;
 }
 
-/* The first rule that wants the tensor; one whose condition cannot be computed does not. */
-static void claim(ggx_apply *apply, uint64_t tensor, ggx_recipe_near *near)
+/* The first rule that wants the tensor; one whose condition cannot be computed does not, and none that is left out. */
+static void claim(ggx_apply *apply, uint64_t tensor, const uint8_t *out, ggx_recipe_near *near)
 {
     const ggx_checkpoint *c = apply->env->checkpoint;
     near->tensors++;
     for (uint32_t r = 0; r < apply->recipe->rule_count; r++) {
         int wanted = 0;
-        if (takes_all(&apply->recipe->rules[r]) ||
+        if (out[r] || takes_all(&apply->recipe->rules[r]) ||
             ggx_apply_wants(apply, r, ggx_recipe_bare(apply->recipe, c->tensors[tensor].name), &wanted) != GGX_OK ||
             !wanted)
             continue;
@@ -57,13 +57,54 @@ static void claim(ggx_apply *apply, uint64_t tensor, ggx_recipe_near *near)
     }
 }
 
-static void cover(ggx_apply *apply, ggx_recipe_near *near)
+static void claim_all(ggx_apply *apply, const uint8_t *out, ggx_recipe_near *near)
 {
     const ggx_checkpoint *c = apply->env->checkpoint;
-    for (uint64_t i = 0; i < c->tensor_count && apply->steps <= 50ull * GGX_EVAL_STEPS; i++)
-        if (!ggx_tensor_hidden(c, i) && !(c->tensors[i].flags & GGX_TENSOR_AUXILIARY)) claim(apply, i, near);
+    near->tensors = near->taken = near->dropped = 0;
+    if (apply->recipe->rule_count) memset(apply->taken, 0, apply->recipe->rule_count * sizeof *apply->taken);
+    for (uint64_t i = 0; i < c->tensor_count && apply->steps <= 50ull * GGX_EVAL_STEPS; i++) {
+        apply->claimed[i] = near->is_taken[i] = 0;
+        if (!ggx_tensor_hidden(c, i) && !(c->tensors[i].flags & GGX_TENSOR_AUXILIARY)) claim(apply, i, out, near);
+    }
+}
+
+/* `without` knows rules by their text: it leaves out all of that text. */
+static void leave_out(const ggx_apply *apply, uint32_t rule, uint8_t *out, ggx_recipe_near *near)
+{
+    const ggx_rule *rules = apply->recipe->rules;
+    near->missing[near->missing_count++] = rules[rule].key;
     for (uint32_t r = 0; r < apply->recipe->rule_count; r++)
-        if (ggx_coverage_rule(apply, r) != GGX_OK) near->missing[near->missing_count++] = apply->recipe->rules[r].key;
+        if (ggx_str_same(rules[r].key, rules[rule].key)) out[r] = 1;
+}
+
+/* A rule that misses a tensor is left out, and what it took is taken by another one or left over. One that took nothing waits until
+ * those that took something are out: their tensors may be what it lacks. */
+static void cover(ggx_apply *apply, uint8_t *out, ggx_recipe_near *near)
+{
+    const uint32_t n = apply->recipe->rule_count;
+    for (uint32_t before = UINT32_MAX; before != near->missing_count;) {
+        before = near->missing_count;
+        claim_all(apply, out, near);
+        if (!before) near->named = near->taken; /* nothing is left out yet */
+        for (uint32_t r = 0; r < n; r++)
+            if (!out[r] && apply->taken[r] && ggx_coverage_rule(apply, r) != GGX_OK) leave_out(apply, r, out, near);
+    }
+    for (uint32_t r = 0; r < n; r++)
+        if (!out[r] && ggx_coverage_rule(apply, r) != GGX_OK) leave_out(apply, r, out, near);
+}
+
+/* The id is that name, or the name with a dash and what the recipe makes behind it. */
+static int is_kin(const struct ggx_recipe *recipe, ggx_str kin)
+{
+    const char *id = recipe->id;
+    return kin.size && strlen(id) >= kin.size && !memcmp(id, kin.data, (size_t)kin.size) &&
+           (!id[kin.size] || id[kin.size] == '-');
+}
+
+/* Recipes of a part of the model drop the rest, and so take all of any model. */
+static int is_of_portion(const struct ggx_recipe *recipe, const char *portion)
+{
+    return recipe->portion && portion ? !strcmp(recipe->portion, portion) : recipe->portion == portion;
 }
 
 static ggx_status cover_with(const search *s, const struct ggx_recipe *recipe, ggx_recipe_near *near, ggx_error *error)
@@ -81,12 +122,13 @@ static ggx_status cover_with(const search *s, const struct ggx_recipe *recipe, g
     apply.used = ggx_arena_array(&eval.arena, n, 1);
     apply.taken = ggx_arena_array(&eval.arena, recipe->rule_count, sizeof *apply.taken);
     apply.domains = ggx_arena_array(&eval.arena, recipe->rule_count, GGX_MAX_PLACEHOLDERS * sizeof *apply.domains);
+    uint8_t *out = ggx_arena_array(&eval.arena, recipe->rule_count + 1ull, 1);
     near->recipe = recipe;
     near->is_taken = ggx_arena_array(s->arena, n, 1);
     near->missing = ggx_arena_array(s->arena, recipe->rule_count + 1ull, sizeof *near->missing);
-    near->distance = distance_of(recipe, s->word);
-    if (apply.claimed && apply.used && apply.taken && apply.domains && near->is_taken && near->missing)
-        cover(&apply, near);
+    near->distance = is_kin(recipe, s->kin) ? 0 : distance_of(recipe, s->word);
+    if (apply.claimed && apply.used && apply.taken && apply.domains && out && near->is_taken && near->missing)
+        cover(&apply, out, near);
     else
         status = ggx_fail(error, GGX_E_NOMEM, "no memory to look for a recipe");
     ggx_eval_close(&eval);
@@ -95,11 +137,11 @@ static ggx_status cover_with(const search *s, const struct ggx_recipe *recipe, g
 
 static int is_better(const ggx_recipe_near *a, const ggx_recipe_near *b)
 {
-    const int whole = a->taken == a->tensors && !a->missing_count,
-              other = b->recipe && b->taken == b->tensors && !b->missing_count;
-    if (!a->taken || !b->recipe) return a->taken != 0;
+    const int whole = a->named == a->tensors && !a->missing_count,
+              other = b->recipe && b->named == b->tensors && !b->missing_count;
+    if (!a->named || !b->recipe) return a->named != 0;
     if (whole != other) return whole;
-    if (a->taken != b->taken) return a->taken > b->taken;
+    if (a->named != b->named) return a->named > b->named;
     if (a->missing_count != b->missing_count) return a->missing_count < b->missing_count;
     if (a->dropped != b->dropped) return a->dropped < b->dropped;
     return a->distance < b->distance;
@@ -115,7 +157,8 @@ static ggx_status consider(const search *s, const char *file, ggx_error *error)
     ggx_status status = ggx_recipe_load(s->arena, path.data, s->directory, &recipe, error);
     if (status != GGX_OK) return status;
     for (uint32_t r = 0; r < recipe->rule_count; r++) takes |= recipe->rules[r].kind == GGX_RULE_TAKE;
-    if (!recipe->when || !takes || !strcmp(recipe->id, s->except) || !ggx_recipe_is_for(recipe, s->env->writer))
+    if (!recipe->when || !takes || !is_of_portion(recipe, s->env->portion) || !strcmp(recipe->id, s->except) ||
+        !ggx_recipe_is_for(recipe, s->env->writer))
         return GGX_OK;
     status = cover_with(s, recipe, &near, error);
     if (status == GGX_OK && is_better(&near, s->best)) *s->best = near;
@@ -133,9 +176,9 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 }
 
 ggx_status ggx_recipe_nearest(ggx_arena *arena, const char *directory, const ggx_recipe_env *env, ggx_str word,
-                              const char *except, ggx_recipe_near *out, ggx_error *error)
+                              ggx_str kin, const char *except, ggx_recipe_near *out, ggx_error *error)
 {
-    const search s = {arena, directory, env, word, except, out};
+    const search s = {arena, directory, env, word, kin, except, out};
     struct dirent **entries = NULL;
     ggx_status status = GGX_OK;
     memset(out, 0, sizeof *out);
@@ -166,22 +209,23 @@ ggx_status ggx_recipe_value(ggx_arena *arena, const ggx_recipe *recipe, const gg
     return status == GGX_OK && !out->data ? ggx_fail(error, GGX_E_NOMEM, "no memory for a value") : status;
 }
 
-/* nearest_recipe(word): [id, tensors that it takes, tensors], or null. */
+/* nearest_recipe(word, kin): [id, tensors that it takes, tensors], or null. */
 static ggx_status call_nearest(ggx_eval *eval, const ggx_node *node, const ggx_value *args, uint32_t count,
                                ggx_value *out)
 {
     ggx_recipe_near near;
     ggx_arena arena;
     ggx_value *items;
-    (void)count;
-    if (args->kind != GGX_VALUE_STR)
-        return GGX_NODE_FAIL(eval, node, "nearest_recipe() needs a string, not %s", ggx_value_kind(args));
+    for (uint32_t i = 0; i < count; i++)
+        if (args[i].kind != GGX_VALUE_STR)
+            return GGX_NODE_FAIL(eval, node, "nearest_recipe() needs a string, not %s", ggx_value_kind(&args[i]));
     if (eval->env->nested)
         return GGX_NODE_FAIL(eval, node, "nearest_recipe() is not for recipes that another one is compared with");
     const char *path = eval->recipe->path, *slash = strrchr(path, '/');
     ggx_arena_init(&arena, GGX_EVAL_MEMORY);
     ggx_str directory = ggx_arena_str(&arena, slash ? (ggx_str){path, (uint64_t)(slash - path)} : GGX_LIT("."));
     ggx_status status = directory.data ? ggx_recipe_nearest(&arena, directory.data, eval->env, args->text,
+                                                            count > 1 ? args[1].text : (ggx_str){NULL, 0},
                                                             eval->recipe->id, &near, eval->error)
                                        : ggx_fail(eval->error, GGX_E_NOMEM, "no memory to look for a recipe");
     if (status == GGX_OK && near.recipe) status = ggx_eval_items(eval, node, 3, &items);
@@ -196,6 +240,6 @@ static ggx_status call_nearest(ggx_eval *eval, const ggx_node *node, const ggx_v
 }
 
 const ggx_function ggx_near_functions[] = {
-    {"nearest_recipe", 1, 1, call_nearest},
+    {"nearest_recipe", 1, 2, call_nearest},
     {NULL, 0, 0, NULL},
 };

@@ -134,9 +134,10 @@ int ggx_recipe_rule(const ggx_recipe *recipe, uint32_t index, uint32_t *line, gg
  * A tie is GGX_E_UNSUPPORTED and names the candidates. `env` may be NULL when `name` is not. */
 ggx_status ggx_recipe_choose(ggx_arena *arena, const char *directory, const char *name, const ggx_recipe_env *env,
                              ggx_recipe **out, ggx_error *error);
-/* How much of a checkpoint a recipe's rules take, by names alone. */
+/* How much of a checkpoint a recipe's rules take, by names alone: with those that are `missing` (named: how families are told), and without. */
 typedef struct ggx_recipe_near {
-    const ggx_recipe *recipe;         /* NULL: none takes anything */
+    const ggx_recipe *recipe; /* NULL: none takes anything */
+    uint64_t named;
     uint64_t tensors, taken, dropped; /* of the checkpoint; how many of them a rule takes; of these, to drop them */
     uint8_t *is_taken;                /* for each tensor */
     ggx_str *missing; /* rules that need a tensor that is not there, by the text that `without` knows them by */
@@ -145,9 +146,9 @@ typedef struct ggx_recipe_near {
 } ggx_recipe_near;
 
 /* Of the recipes in `directory` for this writer, but the one of id `except`: the one that takes all, else most, of the tensors; among equals the one
- * nearest to `word`. Lives in the arena. */
+ * of id `kin` (may be empty), else the one nearest to `word`. Lives in the arena. */
 ggx_status ggx_recipe_nearest(ggx_arena *arena, const char *directory, const ggx_recipe_env *env, ggx_str word,
-                              const char *except, ggx_recipe_near *out, ggx_error *error);
+                              ggx_str kin, const char *except, ggx_recipe_near *out, ggx_error *error);
 
 /* Is the recipe for this writer? NULL or "": any. */
 int ggx_recipe_is_for(const ggx_recipe *recipe, const char *writer);

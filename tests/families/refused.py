@@ -118,6 +118,7 @@ def check_new(folder, scratch, config, recipe, near=True):
     if not near:
         return made
     assert made["extends"] == recipe and made["tensors"] == [] and "without" not in made, made
+    assert made["values"]["architecture"] == sides.told(theirs)[0]["general.architecture"], made
     done = sides.ggx(folder, ours, "f16", "--recipe", fresh)
     assert done.returncode == 0, done.stderr
     assert open(ours, "rb").read() == open(theirs, "rb").read()
@@ -146,6 +147,31 @@ def check_left_over(folder, scratch, config, recipe):
     save_file(given, path, {"format": "pt"})
 
 
+def check_shared(folder, scratch, config):
+    """Tensors that only a rule took which is left out have rules of their own."""
+    from safetensors.torch import load_file, save_file
+    path = os.path.join(folder, "model.safetensors")
+    given = load_file(path)
+    tensors = {n.replace(".q_proj.", ".query."): t for n, t in given.items()}
+    assert set(tensors) != set(given)
+    save_file(tensors, path, {"format": "pt"})
+    fresh, out = os.path.join(scratch, "fresh.json"), os.path.join(scratch, "out.gguf")
+    os.remove(fresh)
+    foreign(folder, config, model_type="zork")
+    assert subprocess.run([GGX, "recipes", "new", folder, "--writer", "gguf", "-o", fresh], capture_output=True).returncode == 0
+    made = json.load(open(fresh, encoding="utf-8"))
+    named = {r["from"] for r in made["tensors"]}
+    assert {f"model.layers.{{i}}.self_attn.{p}.weight" for p in ("query", "k_proj", "v_proj")} <= named, made
+    assert "model.layers.{i}.self_attn.{which}_proj.{part}" in made["without"], made
+    done = sides.ggx(folder, out, "f16", "--recipe", fresh)
+    assert done.returncode == 0, done.stderr
+    header, made = sides.told(out)
+    assert {n for n in tensors if ".query." in n or ".k_proj." in n} <= set(made), made
+    assert header["general.architecture"] == "zork" and "zork.block_count" in header, header
+    save_file(given, path, {"format": "pt"})
+    foreign(folder, config)
+
+
 def check(module, name, make, scratch):
     folder = sides.fresh(scratch, name, make)
     recipe = known(folder)
@@ -155,6 +181,8 @@ def check(module, name, make, scratch):
     check_new(folder, scratch, config, recipe)
     if recipe == "llama":
         check_left_over(folder, scratch, config, recipe)
+    if recipe in ("qwen2", "qwen3"):
+        check_shared(folder, scratch, config)
     return None
 
 
