@@ -247,6 +247,7 @@ ggx_status ggx_recipes_new(ggx_recipes_room *r, const char *model)
     b.checkpoint = &flow.checkpoint;
     if (status == GGX_OK) status = begin(&b, &flow);
     ggx_progress_close(&r->cli->progress);
+    if (status != GGX_OK) ggx_recipes_name_file(r, &flow);
     ggx_flow_close(&flow);
     ggx_registry_close(&registry);
     if (status != GGX_OK) ggx_text_free(&r->out);

@@ -148,6 +148,15 @@ static ggx_status check(room *r, const char *const *files)
     return worst;
 }
 
+void ggx_recipes_name_file(room *r, const ggx_flow *flow)
+{
+    const char *path =
+        flow->source && r->error.member != GGX_NO_MEMBER ? ggx_source_path(flow->source, r->error.member) : "";
+    ggx_str text = *path ? ggx_arena_format(&r->arena, "%s: %s", path, r->error.text) : (ggx_str){NULL, 0};
+    if (text.data) snprintf(r->error.text, sizeof r->error.text, "%s", text.data);
+    r->error.member = GGX_NO_MEMBER;
+}
+
 /* --- explain ------------------------------------------------------------------------------------------------------------------ */
 
 /* A source tensor in an output; sorted by tensor, then output. */
@@ -360,6 +369,8 @@ static ggx_status explain_checkpoint(room *r, ggx_flow *flow, const char *name)
                           .writer = a->writer ? a->writer : "",
                           .type_name = a->type ? a->type : "",
                           .version = GGX_VERSION,
+                          .settings = a->settings,
+                          .setting_count = a->setting_count,
                           .portion = r->cli->arguments.mmproj ? "mmproj" : NULL,
                           .model_name = ggx_source_folder(flow->checkpoint.source)};
     ggx_recipe *recipe = NULL;
@@ -403,6 +414,7 @@ static ggx_status explain(room *r, const char *name, const char *model)
         r->out = (ggx_text){0};
     }
     ggx_progress_close(&r->cli->progress);
+    if (status != GGX_OK) ggx_recipes_name_file(r, &flow);
     ggx_flow_close(&flow);
     ggx_registry_close(&registry);
     return status;

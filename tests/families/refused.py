@@ -34,6 +34,15 @@ def known(folder):
     return json.loads(done.stdout)["recipe"]
 
 
+def check_pre(folder):
+    """--pre is told to the recipe, too, when it is only explained."""
+    words = [GGX, "recipes", "explain", folder, "--writer", "gguf"]
+    unknown = subprocess.run(words, capture_output=True, text=True)
+    told = subprocess.run([*words, "--pre", sides.PRE], capture_output=True, text=True)
+    assert unknown.returncode and "how the vocabulary splits text is not known" in unknown.stderr, unknown.stderr
+    assert told.returncode == 0 and not told.stderr, told.stderr
+
+
 def check_tensors(folder, scratch, recipe):
     from safetensors.torch import load_file, save_file
     path = os.path.join(folder, "model.safetensors")
@@ -183,6 +192,8 @@ def check(module, name, make, scratch):
         check_left_over(folder, scratch, config, recipe)
     if recipe in ("qwen2", "qwen3"):
         check_shared(folder, scratch, config)
+        foreign(folder, config, architectures=config["architectures"])
+        check_pre(folder)
     return None
 
 

@@ -59,6 +59,15 @@ def main():
         assert f"{good}:2:10: recipe good has no rule for tensor 'h.0.b'; the nearest is this one, 'h.{{i}}.w'" in error, error
         out, _ = run("explain", model)
         assert "recipe none: 3 tensors become 3, 0 left over" in out, out
+        broken, strange = folder / "broken", folder / "strange"
+        for at, name, text in ((broken, "model.safetensors", "abc"), (strange, "a.txt", "abc")):
+            at.mkdir()
+            (at / name).write_text(text)
+        for words in (("new", broken), ("explain", broken)):
+            _, error = run(*words, code=7)
+            assert f"{broken}/model.safetensors: " in error, error
+        _, error = run("new", strange, code=8)
+        assert "no reader knows this folder, strange;" in error, error
     _, error = run("show", "yolov3-tin", code=3)
     assert "did you mean 'yolov3-tiny'?" in error, error
     run("frobnicate", code=2)
