@@ -57,7 +57,7 @@ def main():
     shipped = sorted((SOURCE / "plugins/recipes").glob("*.json"))
     for file in shipped:
         assert valid(json.loads(file.read_text()), SCHEMA), f"the schema refuses {file.name}"
-    examples = [e for e in re.findall(r"```json\n(\{.*?\n\})\n```", (SOURCE / "docs/recipes.md").read_text(), re.S) if '"id"' in e]
+    examples = [e for e in re.findall(r"```json\n(\{(?:(?!```).)*?\n\})\n```", (SOURCE / "docs/recipes.md").read_text(), re.S) if '"id"' in e]
     assert examples
     for example in examples:
         assert valid(json.loads(example), SCHEMA), example
