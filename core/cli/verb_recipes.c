@@ -112,17 +112,27 @@ static ggx_status show(room *r, const char *name)
     return GGX_OK;
 }
 
+/* The line; before it the file's name where it is not the recipe's own. */
+static ggx_str place_text(ggx_arena *arena, const ggx_recipe *recipe, const char *file, uint32_t line)
+{
+    const char *slash = file ? strrchr(file, '/') : NULL;
+    if (!file || !recipe || !strcmp(file, ggx_recipe_path(recipe))) return ggx_arena_format(arena, "%u", line);
+    return ggx_arena_format(arena, "%s:%u", slash ? slash + 1 : file, line);
+}
+
 /* All of the files, also behind one that is at fault. The last fault is left to the caller to report. */
 /* Which rules run backwards; why the others do not. */
 static void check_backwards(room *r, const ggx_recipe *recipe)
 {
     uint32_t line, n = 0, back = 0;
     ggx_str key;
-    const char *one_way;
-    while (ggx_recipe_rule(recipe, n, &line, &key, &one_way)) n++, back += !one_way;
+    const char *one_way, *file;
+    while (ggx_recipe_rule(recipe, n, &file, &line, &key, &one_way)) n++, back += !one_way;
     ggx_text_format(&r->out, "    %u of %u rules run backwards\n", back, n);
-    for (n = 0; ggx_recipe_rule(recipe, n, &line, &key, &one_way); n++)
-        if (one_way) ggx_text_format(&r->out, "    line %u: '%.*s': %s\n", line, GGX_STR_ARGS(key), one_way);
+    for (n = 0; ggx_recipe_rule(recipe, n, &file, &line, &key, &one_way); n++)
+        if (one_way)
+            ggx_text_format(&r->out, "    line %s: '%.*s': %s\n", place_text(&r->arena, recipe, file, line).data,
+                            GGX_STR_ARGS(key), one_way);
 }
 
 static ggx_status check(room *r, const char *const *files)
@@ -220,9 +230,11 @@ static ggx_str type_text(ggx_arena *arena, const ggx_recipe_tensor *t)
 typedef struct explanation {
     room *room;
     const ggx_checkpoint *checkpoint;
+    const ggx_recipe *recipe; /* may be NULL */
     const ggx_recipe_result *result;
-    uint32_t *lines; /* for each source tensor: its rule's line */
-    uint8_t *fates;  /* for each source tensor: 0 left over, 1 used, 2 dropped */
+    const char **files; /* for each source tensor: its rule's file */
+    uint32_t *lines;    /* for each source tensor: its rule's line */
+    uint8_t *fates;     /* for each source tensor: 0 left over, 1 used, 2 dropped */
     uint64_t left_over;
 } explanation;
 
@@ -233,6 +245,10 @@ static void json_row(explanation *e, uint64_t i, const link *links, uint64_t cou
     ggx_text *out = &e->room->out;
     ggx_text_format(out, "%s\n  {\"name\": ", i ? "," : "");
     ggx_text_json(out, e->checkpoint->tensors[i].name);
+    if (e->files[i]) {
+        ggx_text_format(out, ", \"file\": ");
+        ggx_text_json(out, ggx_str_of(e->files[i]));
+    }
     ggx_text_format(out, ", \"line\": %u, \"fate\": \"%s\", \"outputs\": [", e->lines[i],
                     e->fates[i] ? fate_names[e->fates[i]] : "left over");
     for (uint64_t k = 0; k < count; k++) {
@@ -261,7 +277,7 @@ static ggx_status table_row(explanation *e, uint64_t i, const link *links, uint6
         if (!k) {
             cells[0] = from->name.data;
             cells[1] = shape_text(arena, from->shape, from->rank).data;
-            cells[2] = e->lines[i] ? ggx_arena_format(arena, "%u", e->lines[i]).data : "";
+            cells[2] = e->lines[i] ? place_text(arena, e->recipe, e->files[i], e->lines[i]).data : "";
         }
         if (!count) cells[3] = fate_names[e->fates[i]];
         if (!count) continue;
@@ -283,7 +299,7 @@ static ggx_status constant_rows(explanation *e, const link *links, uint64_t coun
         const char **cells = ggx_table_add(table);
         if (!cells) return no_memory(e->room);
         cells[0] = "(constant)";
-        cells[2] = ggx_arena_format(&e->room->arena, "%u", t->rule_line).data;
+        cells[2] = place_text(&e->room->arena, e->recipe, t->rule_file, t->rule_line).data;
         cells[3] = t->name.data;
         cells[4] = shape_text(&e->room->arena, t->view.shape, t->view.rank).data;
         cells[5] = type_text(&e->room->arena, t).data;
@@ -323,11 +339,13 @@ static ggx_status print_rows(explanation *e)
 static ggx_status explain_result(room *r, const ggx_checkpoint *checkpoint, const ggx_recipe *recipe,
                                  const ggx_recipe_result *result)
 {
-    explanation e = {.room = r, .checkpoint = checkpoint, .result = result};
+    explanation e = {.room = r, .checkpoint = checkpoint, .recipe = recipe, .result = result};
     e.lines = ggx_arena_array(&r->arena, checkpoint->tensor_count, sizeof *e.lines);
     e.fates = ggx_arena_array(&r->arena, checkpoint->tensor_count, 1);
-    if (!e.lines || !e.fates) return no_memory(r);
+    e.files = ggx_arena_array(&r->arena, checkpoint->tensor_count, sizeof *e.files);
+    if (!e.lines || !e.fates || !e.files) return no_memory(r);
     for (uint64_t i = 0; i < result->use_count; i++) {
+        e.files[result->uses[i].tensor] = result->uses[i].rule_file;
         e.lines[result->uses[i].tensor] = result->uses[i].rule_line;
         e.fates[result->uses[i].tensor] = result->uses[i].dropped ? 2 : 1;
     }

@@ -347,8 +347,8 @@ static ggx_status add_uses(adapting *d)
             return ggx_fail(d->error, GGX_E_MALFORMED,
                             "the adapter changes '%.*s', which recipe %s leaves out of the model",
                             GGX_STR_ARGS(d->virtual->tensors[use->tensor].name), d->family->id);
-        d->out->uses[d->out->use_count++] = (ggx_recipe_use){f.b, use->rule_line, 0};
-        if (f.a != UINT64_MAX) d->out->uses[d->out->use_count++] = (ggx_recipe_use){f.a, use->rule_line, 0};
+        d->out->uses[d->out->use_count++] = (ggx_recipe_use){f.b, use->rule_line, 0, NULL};
+        if (f.a != UINT64_MAX) d->out->uses[d->out->use_count++] = (ggx_recipe_use){f.a, use->rule_line, 0, NULL};
     }
     return GGX_OK;
 }

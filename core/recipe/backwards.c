@@ -340,6 +340,14 @@ static ggx_status lose(ggx_walk *w, ggx_str text)
     return GGX_OK;
 }
 
+/* Rules of a file that is extended speak of many models: what they drop may never have been in this one, and the others count only when a
+ * tensor of the file did not find its way back. */
+static int concerns(const ggx_walk *w, const ggx_rule *rule, uint64_t unused)
+{
+    const int own = !strcmp(rule->origin.file, w->recipe->path);
+    return own || (rule->kind != GGX_RULE_DROP && unused);
+}
+
 static ggx_status list_lost(ggx_walk *w)
 {
     ggx_status status = GGX_OK;
@@ -348,6 +356,7 @@ static ggx_status list_lost(ggx_walk *w)
             status =
                 lose(w, ggx_arena_format(w->apply.arena, "tensor '%.*s' of the file, which no rule leads back from",
                                          GGX_STR_ARGS(w->apply.env->checkpoint->tensors[i].name)));
+    const uint64_t unused = w->lost_count;
     for (uint32_t r = 0; r < w->recipe->rule_count && status == GGX_OK; r++) {
         const ggx_rule *rule = &w->recipe->rules[r];
         const char *reason = rule->kind == GGX_RULE_CONST ? NULL : ggx_rule_one_way(rule);
@@ -357,10 +366,11 @@ static ggx_status list_lost(ggx_walk *w)
             ggx_status known = ggx_eval_bool(w->apply.eval, rule->when, &wanted);
             if (known != GGX_OK) wanted = 1;
         }
-        if (!reason || !wanted) continue;
+        if (!reason || !wanted || !concerns(w, rule, unused)) continue;
+        const char *file = rule->origin.file, *slash = strrchr(file, '/');
         ggx_origin_place(&rule->origin, GGX_WHOLE, &line, &column);
-        status =
-            lose(w, ggx_arena_format(w->apply.arena, "'%.*s': %s (line %u)", GGX_STR_ARGS(rule->key), reason, line));
+        status = lose(w, ggx_arena_format(w->apply.arena, "'%.*s': %s (%s, line %u)", GGX_STR_ARGS(rule->key), reason,
+                                          slash ? slash + 1 : file, line));
     }
     return status;
 }

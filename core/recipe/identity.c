@@ -14,7 +14,7 @@ ggx_status ggx_recipe_identity(ggx_arena *arena, const ggx_recipe_env *env, ggx_
     for (uint64_t i = 0; i < c->tensor_count; i++) {
         const ggx_tensor *from = &c->tensors[i];
         int auxiliary = (from->flags & GGX_TENSOR_AUXILIARY) != 0;
-        out->uses[out->use_count++] = (ggx_recipe_use){i, 0, auxiliary};
+        out->uses[out->use_count++] = (ggx_recipe_use){i, 0, auxiliary, NULL};
         if (auxiliary) continue;
         ggx_recipe_tensor *to = &out->tensors[out->tensor_count++];
         ggx_status status = ggx_view_tensor(arena, c, i, &to->view, error);

@@ -31,7 +31,7 @@ ggx_status ggx_apply_use_at(ggx_apply *apply, uint64_t tensor, const ggx_origin 
     if (status != GGX_OK) return status;
     uint32_t line, column;
     ggx_origin_place(origin, GGX_WHOLE, &line, &column);
-    apply->uses[apply->use_count++] = (ggx_recipe_use){tensor, line, dropped};
+    apply->uses[apply->use_count++] = (ggx_recipe_use){tensor, line, dropped, origin->file};
     apply->used[tensor] = 1;
     return GGX_OK;
 }
@@ -310,6 +310,7 @@ static ggx_status make_output(ggx_apply *apply, uint32_t index, uint32_t into, c
     t->ops = kept;
     t->op_count = own.count;
     ggx_origin_place(&output->origin, GGX_WHOLE, &t->rule_line, &t->rule_column);
+    t->rule_file = output->origin.file;
     return GGX_OK;
 }
 

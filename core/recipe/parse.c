@@ -321,12 +321,14 @@ int ggx_recipe_option(const ggx_recipe *recipe, uint32_t index, const char **nam
     return at != NULL;
 }
 
-int ggx_recipe_rule(const ggx_recipe *recipe, uint32_t index, uint32_t *line, ggx_str *key, const char **one_way)
+int ggx_recipe_rule(const ggx_recipe *recipe, uint32_t index, const char **file, uint32_t *line, ggx_str *key,
+                    const char **one_way)
 {
     uint32_t column;
     if (index >= recipe->rule_count) return 0;
     const ggx_rule *rule = &recipe->rules[index];
     ggx_origin_place(&rule->origin, GGX_WHOLE, line, &column);
+    *file = rule->origin.file;
     *key = rule->key;
     *one_way = ggx_rule_one_way(rule);
     return 1;

@@ -32,8 +32,9 @@ typedef struct ggx_recipe_tensor {
     ggx_str type; /* fixed type; empty: --type decides, and "float" below holds when it is not given */
     ggx_str default_type;            /* type when --type is not given; empty: the source's own */
     ggx_str label;                   /* the type that the file is to say, whatever the bytes are; empty: the truth */
-    uint32_t rule_line, rule_column; /* in the recipe file; 0 for --recipe none */
-    int32_t quantize;                /* 1: --type applies to it; 0: it keeps default_type (a norm, a bias) */
+    uint32_t rule_line, rule_column; /* in rule_file; 0 for --recipe none */
+    const char *rule_file; /* the recipe's own or one that it extends; lives as long as the recipe; may be NULL */
+    int32_t quantize;      /* 1: --type applies to it; 0: it keeps default_type (a norm, a bias) */
 } ggx_recipe_tensor;
 
 /* A source tensor and the rule that consumed or dropped it, for `ggx recipes explain`. */
@@ -41,6 +42,7 @@ typedef struct ggx_recipe_use {
     uint64_t tensor; /* index in the checkpoint */
     uint32_t rule_line;
     int32_t dropped;
+    const char *rule_file; /* as above */
 } ggx_recipe_use;
 
 typedef struct ggx_recipe_result {
@@ -127,8 +129,9 @@ ggx_status ggx_recipe_made(const ggx_recipe *recipe, const ggx_recipe_env *env, 
  * no tensor of the file has a rule that leads back from it. */
 ggx_status ggx_recipe_backwards(ggx_arena *arena, const ggx_recipe *recipe, const ggx_recipe_env *env,
                                 ggx_recipe_result *out, ggx_error *error);
-/* Rule number `index`: its line, the name it goes by, and why it does not run backwards, or NULL. 0 when there is no such rule. */
-int ggx_recipe_rule(const ggx_recipe *recipe, uint32_t index, uint32_t *line, ggx_str *key, const char **one_way);
+/* Rule number `index`: its file and line, the name it goes by, and why it does not run backwards, or NULL. 0 when there is no such rule. */
+int ggx_recipe_rule(const ggx_recipe *recipe, uint32_t index, const char **file, uint32_t *line, ggx_str *key,
+                    const char **one_way);
 
 /* Finds a recipe by id or path, or by matching when `name` is NULL: the best score of all *.json in `directory`; none: *out = NULL.
  * A tie is GGX_E_UNSUPPORTED and names the candidates. `env` may be NULL when `name` is not. */

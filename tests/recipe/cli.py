@@ -59,6 +59,15 @@ def main():
         assert f"{good}:2:10: recipe good has no rule for tensor 'h.0.b'; the nearest is this one, 'h.{{i}}.w'" in error, error
         out, _ = run("explain", model)
         assert "recipe none: 3 tensors become 3, 0 left over" in out, out
+        base, above = folder / "base.json", folder / "above.json"  # lines of a file that is extended go with its name
+        base.write_text('{"id": "base", "tensors": [\n\n{"from": "h.{i}.w", "to": "w{i}"},\n{"drop": "mask"}]}')
+        above.write_text('{"id": "above", "extends": "base", "tensors": [\n{"drop": "h.{i}.b"}]}')
+        out, _ = run("check", above)
+        assert "    line 2: 'h.{i}.b': dropped" in out and "    line base.json:4: 'mask': dropped" in out, out
+        out, _ = run("explain", above, model)
+        assert "base.json:3" in out and "base.json:4" in out, out
+        told = {t["name"]: t for t in json.loads(run("explain", above, model, "--json")[0])["tensors"]}
+        assert told["h.0.w"]["file"].endswith("base.json") and told["h.0.b"]["file"] == str(above), told
         broken, strange = folder / "broken", folder / "strange"
         for at, name, text in ((broken, "model.safetensors", "abc"), (strange, "a.txt", "abc")):
             at.mkdir()
