@@ -344,6 +344,8 @@ static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx
         return ggx_fail(error, GGX_E_UNSUPPORTED, "no recipe makes a file of this model's part '%s' for writer %s",
                         wanted->portion, flow->writer);
     if (!recipe && !named) status = ggx_recipe_choose_back(&flow->arena, directory.data, env, &recipe, error);
+    if (status == GGX_OK && !recipe && !named && strcmp(flow->model->reader_name, flow->writer))
+        status = ggx_recipe_config(env, error);
     if (status != GGX_OK) return status;
     if (wanted->header_only && (!recipe || ggx_recipe_leads_back(recipe, env)))
         return ggx_fail(error, GGX_E_USAGE, "--vocab-only needs a recipe that makes the header; --recipe names one");

@@ -4,6 +4,8 @@
 #include "recipe/model.h"
 #include <ggx_sdk/error.h>
 
+#define CONFIG_FILE "config.json" /* where a recipe names no other */
+
 #define CALL(name)                                                                                             \
     static ggx_status call_##name(ggx_eval *eval, const ggx_node *node, const ggx_value *args, uint32_t count, \
                                   ggx_value *out)
@@ -361,11 +363,48 @@ static ggx_status walk_json(ggx_eval *eval, const ggx_node *node, const ggx_json
     return ggx_json_value(eval, node, json, out);
 }
 
+CALL(exists)
+{
+    UNUSED_CALL;
+    const ggx_source *source = eval->env->checkpoint->source;
+    ggx_error inner = {0};
+    uint32_t index;
+    if (args->kind != GGX_VALUE_STR) return needs_string(eval, node, args);
+    ggx_status status = source ? source->find(source, args->text, &index, &inner) : GGX_E_NOTFOUND;
+    *out = ggx_value_bool(status == GGX_OK);
+    if (status == GGX_OK || status == GGX_E_NOTFOUND) return GGX_OK;
+    return ggx_origin_fail(node->origin, node->offset, eval->error, status, "%s", inner.text);
+}
+
+ggx_status ggx_recipe_config(const ggx_recipe_env *env, ggx_error *error)
+{
+    static const struct ggx_recipe none = {.id = "none"};
+    const ggx_json place = {.line = 1, .column = 1};
+    const ggx_origin origin = {CONFIG_FILE, {NULL, 0}, &place};
+    const ggx_node node = {.origin = &origin, .offset = GGX_WHOLE};
+    ggx_eval eval;
+    ggx_str text;
+    ggx_json *json;
+    ggx_error inner = {0};
+    ggx_status status = ggx_eval_open(&eval, &none, env, error);
+    if (status != GGX_OK) return status;
+    status = ggx_eval_file(&eval, &node, GGX_LIT(CONFIG_FILE), &text);
+    if (status == GGX_OK && text.data) {
+        status = ggx_json_parse(&eval.arena, text, CONFIG_FILE, &json, &inner);
+        if (status == GGX_OK && json->kind != GGX_JSON_OBJECT)
+            status = ggx_fail(&inner, GGX_E_MALFORMED, "%s is no object", CONFIG_FILE);
+        if (status != GGX_OK)
+            ggx_fail(error, status, "%s; no recipe is found without it, --recipe none keeps all names", inner.text);
+    }
+    ggx_eval_close(&eval);
+    return status;
+}
+
 CALL(config)
 {
     UNUSED_CALL;
     const ggx_json *json = NULL;
-    const char *file = eval->recipe && eval->recipe->config ? eval->recipe->config : "config.json";
+    const char *file = eval->recipe && eval->recipe->config ? eval->recipe->config : CONFIG_FILE;
     if (args->kind != GGX_VALUE_STR) return needs_string(eval, node, args);
     ggx_status status = find_json(eval, node, ggx_str_of(file), &json);
     if (status != GGX_OK) return status;
@@ -426,10 +465,10 @@ CALL(overlay)
 /* --- names ---------------------------------------------------------------------------------------------------------------- */
 
 const ggx_function ggx_lookup_functions[] = {
-    {"config", 1, 1, call_config}, {"dtype", 1, 1, call_dtype}, {"has", 1, 1, call_has},
-    {"json", 2, 3, call_json},     {"kv", 1, 1, call_kv},       {"overlay", 2, 2, call_overlay},
-    {"peek", 2, 2, call_peek},     {"shape", 1, 1, call_shape}, {"tensors", 1, 1, call_tensors},
-    {"tied", 2, 2, call_tied},     {NULL, 0, 0, NULL},
+    {"config", 1, 1, call_config},   {"exists", 1, 1, call_exists}, {"dtype", 1, 1, call_dtype},
+    {"has", 1, 1, call_has},         {"json", 2, 3, call_json},     {"kv", 1, 1, call_kv},
+    {"overlay", 2, 2, call_overlay}, {"peek", 2, 2, call_peek},     {"shape", 1, 1, call_shape},
+    {"tensors", 1, 1, call_tensors}, {"tied", 2, 2, call_tied},     {NULL, 0, 0, NULL},
 };
 
 static const ggx_function *const tables[] = {ggx_pure_functions,  ggx_lookup_functions, ggx_token_functions,

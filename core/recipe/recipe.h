@@ -112,6 +112,9 @@ int ggx_recipe_option(const ggx_recipe *recipe, uint32_t index, const char **nam
 /* How well the recipe's "when" fits: 0 does not apply, else its specificity (1..100). Errors only when the recipe itself is at fault. */
 ggx_status ggx_recipe_match(const ggx_recipe *recipe, const ggx_recipe_env *env, int32_t *score, ggx_error *error);
 
+/* Is the config file beside the model, which most recipes are found by, one that can be read? GGX_OK too when there is none. */
+ggx_status ggx_recipe_config(const ggx_recipe_env *env, ggx_error *error);
+
 /* Applies the recipe: every source tensor is consumed or dropped, or the first leftover is named. Results live in `arena`. Errors:
  * GGX_E_MALFORMED (a tensor missing, of the wrong shape, left over: with its name, the recipe and the line), GGX_E_USAGE. When only
  * the coverage check failed, `out` holds outputs and uses all the same, for `ggx recipes explain`. */
