@@ -48,17 +48,33 @@ static int key_order(const void *left, const void *right)
     return (a->key_column > b->key_column) - (a->key_column < b->key_column);
 }
 
+/* The earlier of two members of one key gets the later one's value and the later one goes. */
+static void take_later(ggx_json *object, ggx_json *earlier, ggx_json *later)
+{
+    ggx_json **link = &earlier->next;
+    while (*link != later) link = &(*link)->next;
+    *link = later->next;
+    object->count--;
+    later->key = earlier->key;
+    later->key_line = earlier->key_line;
+    later->key_column = earlier->key_column;
+    later->next = earlier->next;
+    *earlier = *later;
+}
+
 /* Sorted, because a vocabulary is an object of a hundred thousand members. */
-static ggx_status check_keys(const builder *b, const ggx_json *object)
+static ggx_status check_keys(const builder *b, ggx_json *object)
 {
     if (object->count < 2) return GGX_OK;
-    const ggx_json **members = malloc(object->count * sizeof *members);
+    ggx_json **members = malloc(object->count * sizeof *members);
     if (!members) return no_memory(b);
     size_t n = 0;
-    for (const ggx_json *at = object->first; at; at = at->next) members[n++] = at;
+    for (ggx_json *at = object->first; at; at = at->next) members[n++] = at;
     qsort(members, n, sizeof *members, key_order);
     ggx_status status = GGX_OK;
-    for (size_t i = 1; i < n && status == GGX_OK; i++)
+    for (size_t i = n - 1; b->parser->lenient && i > 0; i--)
+        if (ggx_str_same(members[i - 1]->key, members[i]->key)) take_later(object, members[i - 1], members[i]);
+    for (size_t i = 1; !b->parser->lenient && i < n && status == GGX_OK; i++)
         if (ggx_str_same(members[i - 1]->key, members[i]->key))
             status = ggx_fail(b->error, GGX_E_MALFORMED,
                               "%s: line %u, column %u: the key '%.*s' is there twice (first in line %u)", b->name,
@@ -108,12 +124,14 @@ static ggx_status read_value(const builder *b, const ggx_json_token *token, ggx_
     return has_text ? copy_text(b, token, &node->text) : GGX_OK;
 }
 
-ggx_status ggx_json_parse(ggx_arena *arena, ggx_str text, const char *name, ggx_json **out, ggx_error *error)
+static ggx_status parse(ggx_arena *arena, ggx_str text, uint32_t lenient, const char *name, ggx_json **out,
+                        ggx_error *error)
 {
     ggx_json_parser parser;
     const builder b = {arena, &parser, error, name};
     ggx_json_token token = {0};
     ggx_json_init(&parser, text);
+    parser.lenient = lenient;
     ggx_status status = next_token(&b, &token);
     if (status != GGX_OK) return status;
     ggx_json *root = ggx_arena_alloc(arena, sizeof *root);
@@ -122,6 +140,16 @@ ggx_status ggx_json_parse(ggx_arena *arena, ggx_str text, const char *name, ggx_
     if (status == GGX_OK) status = next_token(&b, &token); /* the end */
     if (status == GGX_OK) *out = root;
     return status;
+}
+
+ggx_status ggx_json_parse(ggx_arena *arena, ggx_str text, const char *name, ggx_json **out, ggx_error *error)
+{
+    return parse(arena, text, 0, name, out, error);
+}
+
+ggx_status ggx_json_parse_lenient(ggx_arena *arena, ggx_str text, const char *name, ggx_json **out, ggx_error *error)
+{
+    return parse(arena, text, 1, name, out, error);
 }
 
 const ggx_json *ggx_json_get_str(const ggx_json *object, ggx_str key)

@@ -23,6 +23,9 @@ typedef struct ggx_json {
  * `name` (of the file) before them; GGX_E_NOMEM. */
 ggx_status ggx_json_parse(ggx_arena *arena, ggx_str text, const char *name, ggx_json **out, ggx_error *error);
 
+/* The same of what Python's json reads: NaN and infinities are numbers, of a key that is there twice the last value counts. */
+ggx_status ggx_json_parse_lenient(ggx_arena *arena, ggx_str text, const char *name, ggx_json **out, ggx_error *error);
+
 /* An object's member, or NULL (also when `object` is NULL or no object). */
 const ggx_json *ggx_json_get(const ggx_json *object, const char *key);
 const ggx_json *ggx_json_get_str(const ggx_json *object, ggx_str key);

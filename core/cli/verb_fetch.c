@@ -120,7 +120,7 @@ static ggx_status leave_remote(ggx_cli *cli, uint32_t i, const ggx_catalog_entry
 ggx_status ggx_cli_fetch_operands(ggx_cli *cli, uint32_t verb, ggx_error *error)
 {
     ggx_arguments *a = &cli->arguments;
-    ggx_catalog catalog;
+    ggx_catalog catalog = {0};
     ggx_fetch_options options = options_of(cli, &catalog, &a->arena);
     options.siblings = 1;
     if (verb == GGX_VERB_VERIFY) options.sha256 = NULL;

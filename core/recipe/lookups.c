@@ -317,7 +317,7 @@ static ggx_status read_json(ggx_eval *eval, const ggx_node *node, ggx_str name, 
     if (!label.data) return GGX_NODE_FAIL(eval, node, "no memory for '%.*s'", GGX_STR_ARGS(name));
     ggx_status status = ggx_eval_file(eval, node, name, &text);
     if (status != GGX_OK || !text.data) return status;
-    status = ggx_json_parse(&eval->arena, text, label.data, &json, &inner);
+    status = ggx_json_parse_lenient(&eval->arena, text, label.data, &json, &inner);
     if (status != GGX_OK) return ggx_origin_fail(node->origin, node->offset, eval->error, status, "%s", inner.text);
     file->json = json;
     return GGX_OK;
@@ -390,7 +390,7 @@ ggx_status ggx_recipe_config(const ggx_recipe_env *env, ggx_error *error)
     if (status != GGX_OK) return status;
     status = ggx_eval_file(&eval, &node, GGX_LIT(CONFIG_FILE), &text);
     if (status == GGX_OK && text.data) {
-        status = ggx_json_parse(&eval.arena, text, CONFIG_FILE, &json, &inner);
+        status = ggx_json_parse_lenient(&eval.arena, text, CONFIG_FILE, &json, &inner);
         if (status == GGX_OK && json->kind != GGX_JSON_OBJECT)
             status = ggx_fail(&inner, GGX_E_MALFORMED, "%s is no object", CONFIG_FILE);
         if (status != GGX_OK)

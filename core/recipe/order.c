@@ -164,7 +164,7 @@ static ggx_status gather(ggx_apply *apply)
     for (uint64_t i = 0; i < apply->made_count && status == GGX_OK; i++) {
         ggx_made *a = &apply->made[i];
         const ggx_rule *rule = &apply->recipe->rules[a->rule];
-        if (!rule->together) continue;
+        if (!rule->together || !a->late) continue; /* what comes before all else has its companions behind it */
         status = find_turn(apply, rule, a);
         for (uint64_t k = 0; k < apply->made_count; k++)
             if (neighbours(rule, a, &apply->made[k]) && apply->made[k].position > a->position)

@@ -162,15 +162,23 @@ static ggx_status axes(ggx_apply *apply, const ggx_step *step, ggx_view *view, g
                                         : ggx_view_unsqueeze(apply->arena, view, axis, inner);
 }
 
-static ggx_status pointwise(ggx_apply *apply, const ggx_step *step, ggx_op_list *ops)
+/* f16 elements stay f16 between operations, as where the framework computes in f16; a sign changes nothing of that. */
+static int rounds_to_half(const ggx_apply *apply, const ggx_step *step, const ggx_view *view)
 {
+    return apply->profile && apply->profile->half && step->kind != GGX_DO_CAST && step->kind != GGX_DO_NEG &&
+           !strcmp(view->type.name, "f16");
+}
+
+static ggx_status pointwise(ggx_apply *apply, const ggx_step *step, const ggx_view *view, ggx_op_list *ops)
+{
+    const uint32_t needed = rounds_to_half(apply, step, view) ? 2 : 1;
     static const uint32_t kinds[] = {GGX_OP_CAST, GGX_OP_ADD, GGX_OP_MUL, GGX_OP_NEG, GGX_OP_EXP};
     ggx_op op = {.kind = kinds[step->kind - GGX_DO_CAST]};
     if (!ops)
         return ggx_origin_fail(&step->origin, GGX_WHOLE, apply->error, GGX_E_USAGE,
                                "'%s' changes elements; here only views are possible, so put it in the rule's own 'do'",
                                ggx_step_words[step->kind]);
-    if (ops->count == GGX_MAX_OPS)
+    if (ops->count + needed > GGX_MAX_OPS)
         return ggx_origin_fail(&step->origin, GGX_WHOLE, apply->error, GGX_E_USAGE,
                                "more than %d operations on one tensor", GGX_MAX_OPS);
     ggx_status status = GGX_OK;
@@ -184,8 +192,10 @@ static ggx_status pointwise(ggx_apply *apply, const ggx_step *step, ggx_op_list 
         status = ggx_eval_real(apply->eval, step->value, &value);
         op.value = (float)value;
     }
-    if (status == GGX_OK) ops->op[ops->count++] = op;
-    return status;
+    if (status != GGX_OK) return status;
+    ops->op[ops->count++] = op;
+    if (needed > 1) ops->op[ops->count++] = (ggx_op){.kind = GGX_OP_CAST, .type = GGX_LIT("f16")};
+    return GGX_OK;
 }
 
 static ggx_status run_step(ggx_apply *apply, const ggx_step *step, ggx_view *view, ggx_op_list *ops)
@@ -206,7 +216,7 @@ static ggx_status run_step(ggx_apply *apply, const ggx_step *step, ggx_view *vie
     case GGX_DO_IF:
         status = ggx_eval_bool(apply->eval, step->value, &truth);
         return status == GGX_OK && truth ? ggx_steps_run(apply, &step->body, view, ops) : status;
-    default: return pointwise(apply, step, ops);
+    default: return pointwise(apply, step, view, ops);
     }
     return status != GGX_OK && inner.status ? ggx_apply_view_fail(apply, &step->origin, status, &inner) : status;
 }

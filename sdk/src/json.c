@@ -238,6 +238,25 @@ static ggx_status parse_word(ggx_json_parser *p, ggx_json_token *out, ggx_error 
     return refuse(p, p->at, error, "a value must stand here");
 }
 
+/* What is no number of JSON but of Python's json; 1: it was one. */
+static int parse_beyond(ggx_json_parser *p, ggx_json_token *out)
+{
+    static const struct {
+        const char *text;
+        double real;
+    } words[] = {{"NaN", (double)NAN}, {"Infinity", (double)INFINITY}, {"-Infinity", (double)-INFINITY}};
+    for (size_t i = 0; p->lenient && i < sizeof words / sizeof words[0]; i++) {
+        size_t n = strlen(words[i].text);
+        if (p->size - p->at < n || memcmp(p->data + p->at, words[i].text, n)) continue;
+        out->kind = GGX_JSON_REAL;
+        out->real = words[i].real;
+        out->text = (ggx_str){p->data + p->at, n};
+        p->at += n;
+        return 1;
+    }
+    return 0;
+}
+
 static void value_ended(ggx_json_parser *p)
 {
     p->expect = p->depth ? EXPECT_COMMA_OR_END : EXPECT_NOTHING;
@@ -270,6 +289,8 @@ static ggx_status parse_value(ggx_json_parser *p, ggx_json_token *out, ggx_error
     if (c == '"') {
         out->kind = GGX_JSON_STRING;
         status = parse_string(p, out, error);
+    } else if (parse_beyond(p, out)) {
+        status = GGX_OK;
     } else if (c == '-' || (c >= '0' && c <= '9')) {
         status = parse_number(p, out, error);
     } else {

@@ -59,5 +59,6 @@ VARIANTS = {
                                              vocabulary=tiny.sentencepiece, change=lambda name, tensor: {"model." + name: tensor}),
 }
 EACH = ("mamba", "mamba2")
-NO_LOGITS = {"mamba2-biased": "llama.cpp has no Mamba 2 with these biases",
+NO_LOGITS = {"mamba2-codestral": "llama.cpp computes something else with the converter's file, too, which this one equals",
+             "mamba2-biased": "llama.cpp has no Mamba 2 with these biases",
              "mamba-untied": "llama.cpp wants as many rows as there are padded tokens"}

@@ -106,3 +106,4 @@ VARIANTS = {
     "template-json": lambda folder: templates(folder, chat_template_json=json.dumps({"chat_template": JINJA})),
     "template-folder": lambda folder: templates(folder, chat_template_jinja=JINJA, additional_chat_templates__tool_use_jinja="{{ tools }}"),
 }
+NO_LOGITS = {name: "llama.cpp wants as many rows as there are tokens" for name in ("llama-json", "llama-json-added")}
