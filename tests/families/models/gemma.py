@@ -17,8 +17,8 @@ def gemma_bare(folder):
     tiny.bare(folder, GemmaConfig)
 
 
-def gemma2(folder):
-    tiny.model(folder, Gemma2Config(**SMALL))
+def gemma2(folder, dtype="float32"):
+    tiny.model(folder, Gemma2Config(**SMALL), dtype=dtype)
     tiny.sentencepiece(folder)
 
 
@@ -38,6 +38,7 @@ VARIANTS = {
     "gemma-yarn": lambda folder: gemma(folder, rope_parameters={"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": 32}),
     "gemma2": gemma2,
     "gemma2-bare": gemma2_bare,
+    "gemma2-half": lambda folder: gemma2(folder, "float16"),
     "gemma3": gemma3,
 }
 NO_LOGITS = {"gemma-yarn": "files of this architecture do not say how rotations are scaled"}

@@ -30,6 +30,7 @@ VARIANTS = {
     "llama-linear": lambda folder: llama(folder, rope_parameters={"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0}),
     "llama-yarn": lambda folder: llama(folder, rope_parameters={"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "beta_fast": 16.0,
                                                                 "original_max_position_embeddings": 32}),
+    "llama-biased": lambda folder: llama(folder, attention_bias=True, mlp_bias=True),
     "mistral": mistral,
     "mixtral": mixtral,
 }

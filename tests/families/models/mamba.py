@@ -48,6 +48,7 @@ def twice(name, tensor):
 
 
 VARIANTS = {
+    "mamba-half": lambda folder: mamba(folder, dtype="float16"),
     "mamba2-biased": lambda folder: mamba(folder, Mamba2Config, num_heads=8, head_dim=16, n_groups=1, use_bias=True),
     "mamba": mamba,
     "mamba-twice": lambda folder: mamba(folder, dtype="bfloat16", change=twice),

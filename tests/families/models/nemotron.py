@@ -14,6 +14,7 @@ def nemotron(folder, values=(), dtype="float32", **more):
 
 
 VARIANTS = {
+    "nemotron-half": lambda folder: nemotron(folder, dtype="float16"),
     "nemotron": lambda folder: nemotron(folder, dtype="bfloat16"),
     "nemotron-biased": lambda folder: nemotron(folder, {"pad_token_id": 0}, attention_bias=True, mlp_bias=True, tie_word_embeddings=True),
     "nemotron-unknown": lambda folder: nemotron(folder, {"pad_token_id": 3, "unk_token_id": 0, "norm_eps": None}),
