@@ -159,8 +159,8 @@ for output in case["outputs"]:
         ggx(path("stories260K"), "-o", path("out.gguf"), "--type", kind)
         same(path("out.gguf"), output["sha256"], output["name"])
 for kind in ("q8_0", "q4_k_m"):
-    ggx("stories", "-o", path("out.gguf"), "--type", kind)
-    ggx("hf://org/model", "-o", path("streamed.gguf"), "--type", kind)
+    ggx("hf://org/model", "-o", path("out.gguf"), "--type", kind)
+    ggx("hf://org/model", "-o", path("streamed.gguf"), "--type", kind, "--stream")
     same(path("streamed.gguf"), flow.digest(path("out.gguf")), f"stories {kind}, again")
 
 # One other byte of any of them, and there is no output.
