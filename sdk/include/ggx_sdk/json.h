@@ -36,7 +36,8 @@ typedef struct ggx_json_parser {
     const char *data;
     uint64_t size, at, line_start;
     uint32_t line, depth, expect;
-    uint32_t lenient; /* set after ggx_json_init: NaN, Infinity and -Infinity are numbers, as Python's json writes them */
+    uint32_t
+        lenient; /* set after ggx_json_init: NaN, Infinity and -Infinity are numbers, as Python's json writes them */
     uint8_t stack[GGX_JSON_DEPTH];
 } ggx_json_parser;
 
