@@ -168,7 +168,7 @@ static ggx_status extend_fields(ggx_arena *arena, ggx_profile *profile, const gg
     }
     if (!profile->has_layout) profile->layout = base->layout;
     profile->has_layout |= base->has_layout;
-    profile->half |= base->half;
+    if (!profile->rounding.size) profile->rounding = base->rounding;
     if (!profile->via) profile->via = base->via;
     if (!profile->fallback) profile->fallback = base->fallback;
     if (!profile->vectors) profile->vectors = base->vectors;

@@ -145,7 +145,7 @@ typedef struct ggx_profile {
     int32_t has_layout;
     ggx_steps layout;
     ggx_node *via, *vectors, *matrices, *type, *label, *fallback;
-    int32_t half;             /* operations on f16 elements round to f16 */
+    ggx_str rounding;         /* operations on elements of this type round to it; empty: none */
     const ggx_json *sequence; /* list of lists of fields' names, or NULL */
     ggx_field *fields;
     uint32_t field_count;

@@ -93,10 +93,10 @@ static ggx_status parse_profile(const ggx_recipe_parser *parser, const ggx_json 
     }
     profile->has_layout = layout != NULL;
     status = ggx_parse_steps(parser, layout, &profile->layout);
-    const ggx_json *half = ggx_json_get(json, "half");
-    if (status == GGX_OK && half && half->kind != GGX_JSON_TRUE && half->kind != GGX_JSON_FALSE)
-        return GGX_PARSER_FAIL(parser, half, "'half' is true or false");
-    profile->half = half && half->kind == GGX_JSON_TRUE;
+    const ggx_json *rounding = ggx_json_get(json, "rounding");
+    if (status == GGX_OK && rounding)
+        status = ggx_parser_kind(parser, rounding, GGX_JSON_STRING, "'rounding', the name of a type,");
+    if (status == GGX_OK && rounding) profile->rounding = rounding->text;
     if (status == GGX_OK) status = parse_sequence(parser, ggx_json_get(json, "sequence"), profile);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "via"), &profile->via);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(json, "vectors"), &profile->vectors);

@@ -162,16 +162,16 @@ static ggx_status axes(ggx_apply *apply, const ggx_step *step, ggx_view *view, g
                                         : ggx_view_unsqueeze(apply->arena, view, axis, inner);
 }
 
-/* f16 elements stay f16 between operations, as where the framework computes in f16; a sign changes nothing of that. */
-static int rounds_to_half(const ggx_apply *apply, const ggx_step *step, const ggx_view *view)
+/* Elements of a small type may keep it between operations, as where the framework computes in it; a sign changes nothing of that. */
+static int rounds(const ggx_apply *apply, const ggx_step *step, const ggx_view *view)
 {
-    return apply->profile && apply->profile->half && step->kind != GGX_DO_CAST && step->kind != GGX_DO_NEG &&
-           !strcmp(view->type.name, "f16");
+    return apply->profile && step->kind != GGX_DO_CAST && step->kind != GGX_DO_NEG &&
+           ggx_str_same(apply->profile->rounding, ggx_str_of(view->type.name));
 }
 
 static ggx_status pointwise(ggx_apply *apply, const ggx_step *step, const ggx_view *view, ggx_op_list *ops)
 {
-    const uint32_t needed = rounds_to_half(apply, step, view) ? 2 : 1;
+    const uint32_t needed = rounds(apply, step, view) ? 2 : 1;
     static const uint32_t kinds[] = {GGX_OP_CAST, GGX_OP_ADD, GGX_OP_MUL, GGX_OP_NEG, GGX_OP_EXP};
     ggx_op op = {.kind = kinds[step->kind - GGX_DO_CAST]};
     if (!ops)
@@ -194,7 +194,7 @@ static ggx_status pointwise(ggx_apply *apply, const ggx_step *step, const ggx_vi
     }
     if (status != GGX_OK) return status;
     ops->op[ops->count++] = op;
-    if (needed > 1) ops->op[ops->count++] = (ggx_op){.kind = GGX_OP_CAST, .type = GGX_LIT("f16")};
+    if (needed > 1) ops->op[ops->count++] = (ggx_op){.kind = GGX_OP_CAST, .type = apply->profile->rounding};
     return GGX_OK;
 }
 

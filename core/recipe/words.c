@@ -11,7 +11,7 @@ const char *const ggx_rule_words[] = {"from",  "to",       "do",     "into",    
 const char *const ggx_step_words[] = {"transpose", "reverse",   "permute", "reshape", "slice", "split",
                                       "squeeze",   "unsqueeze", "repeat",  "cast",    "add",   "mul",
                                       "neg",       "exp",       "if",      NULL};
-const char *const ggx_profile_words[] = {"header",   "order", "layout", "via",      "vectors", "sequence", "half",
+const char *const ggx_profile_words[] = {"header",   "order", "layout", "via",      "vectors", "sequence", "rounding",
                                          "matrices", "type",  "label",  "fallback", "note",    NULL};
 const char *const ggx_field_words[] = {"u8",  "i8",  "u16", "i16",  "u32",  "i32",      "f32", "bool", "str",
                                        "u64", "i64", "f64", "copy", "when", "optional", "for", "note", NULL};
