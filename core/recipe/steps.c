@@ -165,7 +165,7 @@ static ggx_status axes(ggx_apply *apply, const ggx_step *step, ggx_view *view, g
 /* Elements of a small type may keep it between operations, as where the framework computes in it; a sign changes nothing of that. */
 static int rounds(const ggx_apply *apply, const ggx_step *step, const ggx_view *view)
 {
-    return apply->profile && step->kind != GGX_DO_CAST && step->kind != GGX_DO_NEG &&
+    return apply->profile && apply->profile->rounding.size && step->kind != GGX_DO_CAST && step->kind != GGX_DO_NEG &&
            ggx_str_same(apply->profile->rounding, ggx_str_of(view->type.name));
 }
 

@@ -198,12 +198,6 @@ void ggx_source_call(ggx_source *source, const char *name)
     files->called = name;
 }
 
-void ggx_source_refuse_pointers(ggx_source *source)
-{
-    ggx_files *files = source->context;
-    files->refuses_pointers = 1;
-}
-
 /* The part of the path that ends before `end`; *start gets where it begins. */
 static ggx_str last_part(const char *path, uint64_t end, uint64_t *start)
 {

@@ -306,6 +306,12 @@ static ggx_status read_at(const ggx_source *source, uint32_t index, uint64_t off
     return status;
 }
 
+void ggx_source_refuse_pointers(ggx_source *source)
+{
+    if (source->read_at == read_at)
+        ((ggx_files *)source->context)->refuses_pointers = 1; /* others have no such files */
+}
+
 /* Files are not mapped: one that is cut short meanwhile would kill the process with SIGBUS. */
 static ggx_status map(const ggx_source *source, uint32_t index, uint64_t offset, uint64_t size, const void **out,
                       ggx_error *error)
