@@ -124,7 +124,10 @@ ggx_status ggx_flow_lay_out(ggx_flow *flow, const ggx_conversion *wanted, ggx_er
                                       &request, flow->run, error);
     flow->has_plan = status == GGX_OK;
     const ggx_setting *unused = status == GGX_OK ? ggx_settings_unused(wanted->settings, wanted->setting_count) : NULL;
-    if (unused)
+    if (unused && !strncmp(unused->name, "*.", 2))
+        status = ggx_fail(error, GGX_E_USAGE, "%s has no use here: no part of this conversion has an option '%s'",
+                          !strcmp(unused->name, "*.pre") ? "--pre" : "--vocab-only", unused->name + 2);
+    else if (unused)
         status =
             ggx_fail(error, GGX_E_USAGE, "neither reader %s nor writer %s has an option '%s'; see 'ggx plugins NAME'",
                      flow->model->reader_name, flow->writer, unused->name);

@@ -32,9 +32,9 @@ struct option {
     size_t field; /* offset in ggx_arguments */
 };
 
-static read_value read_timeout, read_flag, read_text, read_type, read_directory, read_setting, read_pre, read_override,
-    read_kv, read_edit, read_unset, read_rename, read_bytes, read_positions, read_decimal, read_count, read_threads,
-    read_part;
+static read_value read_timeout, read_flag, read_text, read_type, read_directory, read_setting, read_pre,
+    read_vocab_only, read_override, read_kv, read_edit, read_unset, read_rename, read_bytes, read_positions,
+    read_decimal, read_count, read_threads, read_part;
 static read_value read_connections, read_age;
 static read_value read_catalog;
 
@@ -69,7 +69,8 @@ static const option options[] = {
     {"via", 0, MAKES_PLAN | GGX_VERB_DIFF, "TYPE", "round weights to this type before quantizing", read_text,
      FIELD(via)},
     {"layout", 0, MAKES_PLAN, "NAME", "source, or that of the mixture, the default", read_text, FIELD(layout)},
-    {"vocab-only", 0, MAKES_PLAN, NULL, "the header with its vocabulary, no tensors", read_flag, FIELD(vocab_only)},
+    {"vocab-only", 0, MAKES_PLAN, NULL, "the header with its vocabulary, no tensors", read_vocab_only,
+     FIELD(vocab_only)},
     {"keep-split", 0, MAKES_PLAN, NULL, "several files, as the model's are", read_flag, FIELD(keep_split)},
     {"split-max-size", 0, MAKES_PLAN, "SIZE", "several files of at most that many bytes of tensors, as 500M or 2G",
      read_decimal, FIELD(split_bytes)},
@@ -232,6 +233,13 @@ static ggx_status read_pre(ggx_arguments *arguments, const option *o, const char
     if (!value[0]) return refuse(o, value, "NAME", error);
     arguments->settings[arguments->setting_count++] = (ggx_setting){"*.pre", value, 0};
     return GGX_OK;
+}
+
+/* The writer has to know that what it gets is all. */
+static ggx_status read_vocab_only(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    arguments->settings[arguments->setting_count++] = (ggx_setting){"*.header-only", NULL, 0};
+    return read_flag(arguments, o, value, error);
 }
 
 static ggx_status read_override(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)

@@ -119,6 +119,26 @@ def each(check, first_only=False):
     oracle.finish()
 
 
+def compare(conversion, folder, scratch, kinds, *more, **theirs_more):
+    """Converts to each of the kinds with both: what differs first, or None."""
+    theirs, ours = os.path.join(scratch, "theirs.gguf"), os.path.join(scratch, "ours.gguf")
+    for kind in kinds:
+        for path in (theirs, ours):
+            if os.path.exists(path):
+                os.remove(path)
+        try:
+            reference(conversion, folder, theirs, kind, **theirs_more)
+        except Exception as error:  # a model that is no test
+            return f"{kind}: the converter: {type(error).__name__}: {error}"
+        done = ggx(folder, ours, kind, *more)
+        if done.returncode:
+            return f"{kind}: exit {done.returncode}: {done.stderr.strip()}"
+        with open(theirs, "rb") as a, open(ours, "rb") as b:
+            if a.read() != b.read():
+                return f"{kind} differs:\n{explain(theirs, ours)}"
+    return None
+
+
 def fresh(scratch, name, make):
     """An empty folder named for the model, because general.name comes from it, and filled."""
     folder = os.path.join(scratch, f"tiny-{name}")

@@ -3,6 +3,7 @@ prompt as the checkpoint does in torch, also when it is quantized. What a checkp
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -93,7 +94,7 @@ def refusals(source, folder):
         target = os.path.join(folder, "refused.bin")
         said = run(changed(source, folder, change), target, code=7)
         assert all(word in said for word in words), (what, said)
-        assert "gpt-2.json" in said, (what, said)  # the recipe, its line and column
+        assert re.search(r"gpt-2\.json:\d+:\d+: |\(recipe gpt-2, line \d+ of gpt-2\.json\)", said), (what, said)
         assert not [f for f in os.listdir(folder) if "refused" in f], what
     print(f"{len(cases)} refusals")
 

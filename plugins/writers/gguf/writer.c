@@ -50,6 +50,7 @@ typedef struct gguf_writer {
     uint32_t alignment_by_option; /* 1: a key/value does not change it */
     uint32_t alignment_said;      /* 1: the key is among the key/values */
     uint32_t trim;                /* 1: drop trailing dimensions of 1, as ggml's own writer does */
+    uint32_t header_only;         /* 1: no padding behind the keys of a file without tensors */
     uint32_t laid_out;
 } gguf_writer;
 
@@ -60,6 +61,8 @@ static const ggx_option options_table[] = {
      "gguf-py (default) keeps trailing dimensions of 1, ggml drops them"},
     {sizeof(ggx_option), GGX_OPTION_STRING, "gguf.split-keys",
      "order of the keys of a set of files: llama-quantize's (default) or llama-gguf-split's"},
+    {sizeof(ggx_option), GGX_OPTION_BOOL, "gguf.header-only",
+     "a file without tensors ends behind its keys, without zeros up to the alignment"},
 };
 
 static ggx_status set_alignment(gguf_writer *w, int64_t value, const char *from, ggx_error *error)
@@ -92,6 +95,8 @@ static ggx_status open_writer(void *self, const ggx_host *host, const ggx_option
     else if (keys && (keys->text.size != 14 || memcmp(keys->text.data, "llama-quantize", 14)))
         return ggx_fail(error, GGX_E_USAGE, "gguf.split-keys is '%.*s'; give llama-quantize or llama-gguf-split",
                         GGX_STR_ARGS(keys->text));
+    const ggx_option_value *header_only = ggx_option_find(options, "gguf.header-only");
+    w->header_only = header_only && header_only->number;
     const ggx_option_value *alignment = ggx_option_find(options, "gguf.alignment");
     w->alignment_by_option = alignment != NULL;
     return alignment ? set_alignment(w, alignment->number, "gguf.alignment", error) : GGX_OK;
@@ -260,7 +265,7 @@ static ggx_status lay_out(gguf_writer *w, ggx_error *error)
     }
     for (uint64_t i = 0; i < w->part_count && status == GGX_OK; i++) {
         gguf_part *p = &w->parts[i];
-        uint64_t alignment = w->first ? alignment_of(w, i) : 1; /* without tensors the file ends behind its keys */
+        uint64_t alignment = w->header_only && !w->first ? 1 : alignment_of(w, i);
         if (!pad(alignment, head_size(w, i), &p->data_start) ||
             !ggx_add_u64(p->data_start, w->sizes[i], &w->sizes[i]) ||
             !ggx_add_u64(w->total_size, w->sizes[i], &w->total_size))
