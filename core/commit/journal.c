@@ -1,5 +1,6 @@
 /* The journal; see journal.h for its bytes. */
 #include "commit/journal.h"
+#include "base/bytes.h"
 
 #include "commit/files.h"
 #include "hash/digest.h"
@@ -8,18 +9,6 @@
 #include <unistd.h>
 
 static const char magic[8] = {'G', 'G', 'X', 'J', 'R', 'N', 'L', '1'};
-
-static void put_u64(uint8_t *out, uint64_t v)
-{
-    for (int i = 0; i < 8; i++) out[i] = (uint8_t)(v >> (8 * i));
-}
-
-static uint64_t get_u64(const uint8_t *in)
-{
-    uint64_t v = 0;
-    for (int i = 0; i < 8; i++) v |= (uint64_t)in[i] << (8 * i);
-    return v;
-}
 
 static uint64_t check_of(const void *data, uint64_t size, const uint64_t digest[2])
 {
@@ -33,21 +22,24 @@ static uint64_t check_of(const void *data, uint64_t size, const uint64_t digest[
 void ggx_journal_pack_header(const ggx_journal_header *h, uint8_t out[GGX_JOURNAL_HEADER])
 {
     memcpy(out, magic, sizeof magic);
-    put_u64(out + 8, h->digest[0]);
-    put_u64(out + 16, h->digest[1]);
-    put_u64(out + 24, h->file_size);
-    put_u64(out + 32, h->tile_count);
-    put_u64(out + 40, h->part);
-    put_u64(out + 48, h->parts | h->files << 32);
-    put_u64(out + 56, check_of(out, 56, h->digest));
+    ggx_le_put(out + 8, h->digest[0], 8);
+    ggx_le_put(out + 16, h->digest[1], 8);
+    ggx_le_put(out + 24, h->file_size, 8);
+    ggx_le_put(out + 32, h->tile_count, 8);
+    ggx_le_put(out + 40, h->part, 8);
+    ggx_le_put(out + 48, h->parts | h->files << 32, 8);
+    ggx_le_put(out + 56, check_of(out, 56, h->digest), 8);
 }
 
 int ggx_journal_unpack_header(const uint8_t in[GGX_JOURNAL_HEADER], ggx_journal_header *h)
 {
-    *h = (ggx_journal_header){
-        {get_u64(in + 8), get_u64(in + 16)}, get_u64(in + 24),      get_u64(in + 32), get_u64(in + 40),
-        get_u64(in + 48) & UINT32_MAX,       get_u64(in + 48) >> 32};
-    return !memcmp(in, magic, sizeof magic) && get_u64(in + 56) == check_of(in, 56, h->digest);
+    *h = (ggx_journal_header){{ggx_le_get(in + 8, 8), ggx_le_get(in + 16, 8)},
+                              ggx_le_get(in + 24, 8),
+                              ggx_le_get(in + 32, 8),
+                              ggx_le_get(in + 40, 8),
+                              ggx_le_get(in + 48, 8) & UINT32_MAX,
+                              ggx_le_get(in + 48, 8) >> 32};
+    return !memcmp(in, magic, sizeof magic) && ggx_le_get(in + 56, 8) == check_of(in, 56, h->digest);
 }
 
 ggx_status ggx_journal_append(int fd, const ggx_journal_header *header, const uint64_t *tiles, uint64_t count,
@@ -61,8 +53,8 @@ ggx_status ggx_journal_append(int fd, const ggx_journal_header *header, const ui
         uint64_t n = count < 256 ? count : 256;
         for (uint64_t i = 0; i < n; i++) {
             uint8_t *record = block + i * GGX_JOURNAL_RECORD;
-            put_u64(record, tiles[i]);
-            put_u64(record + 8, check_of(record, 8, header->digest));
+            ggx_le_put(record, tiles[i], 8);
+            ggx_le_put(record + 8, check_of(record, 8, header->digest), 8);
         }
         ggx_status status = ggx_write_all(fd, at, block, n * GGX_JOURNAL_RECORD, "the journal", error);
         if (status != GGX_OK) return status;
@@ -85,8 +77,8 @@ ggx_status ggx_journal_read(int fd, ggx_journal_header *header, void (*tile)(voi
         int64_t n = ggx_read_some(fd, *end, block, sizeof block);
         if (n < 0) return ggx_fail(error, GGX_E_IO, "the journal cannot be read");
         for (int64_t i = 0; i + GGX_JOURNAL_RECORD <= n; i += GGX_JOURNAL_RECORD) {
-            uint64_t t = get_u64(block + i);
-            if (get_u64(block + i + 8) != check_of(block + i, 8, header->digest) || t >= header->tile_count)
+            uint64_t t = ggx_le_get(block + i, 8);
+            if (ggx_le_get(block + i + 8, 8) != check_of(block + i, 8, header->digest) || t >= header->tile_count)
                 return GGX_OK;
             tile(context, t);
             *end += GGX_JOURNAL_RECORD;

@@ -1,5 +1,6 @@
 /* The record: a header of 64 bytes (magic, length of the file, offset, size, digest of all that), the old bytes, the new ones. */
 #include "commit/patch.h"
+#include "base/bytes.h"
 
 #include "commit/files.h"
 #include "commit/names.h"
@@ -23,25 +24,13 @@ typedef struct patch {
     uint8_t *bytes; /* the record: header, old, new; malloc'd */
 } patch;
 
-static void put(uint8_t *at, uint64_t value)
-{
-    for (int i = 0; i < 8; i++) at[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t get(const uint8_t *at)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++) value |= (uint64_t)at[i] << (8 * i);
-    return value;
-}
-
 static void digest_record(const patch *p, uint8_t out[16])
 {
     ggx_digest d = GGX_DIGEST_START;
     ggx_digest_bytes(&d, p->bytes, 32);
     ggx_digest_bytes(&d, p->bytes + HEADER_BYTES, 2 * p->size);
-    put(out, d.a);
-    put(out + 8, d.b);
+    ggx_le_put(out, d.a, 8);
+    ggx_le_put(out + 8, d.b, 8);
 }
 
 static void close_patch(patch *p)
@@ -128,9 +117,9 @@ ggx_status ggx_patch_apply(const char *path, uint64_t file_size, uint64_t offset
     if (status == GGX_OK) {
         uint8_t *fresh = p.bytes + HEADER_BYTES + size;
         memcpy(p.bytes, magic, sizeof magic);
-        put(p.bytes + 8, file_size);
-        put(p.bytes + 16, offset);
-        put(p.bytes + 24, size);
+        ggx_le_put(p.bytes + 8, file_size, 8);
+        ggx_le_put(p.bytes + 16, offset, 8);
+        ggx_le_put(p.bytes + 24, size, 8);
         memcpy(fresh, data, (size_t)size);
         digest_record(&p, p.bytes + 32);
         status = keep_record(&p, error);
@@ -158,9 +147,9 @@ static ggx_status read_record(patch *p, int fd, int *whole, ggx_error *error)
     if (fstat(fd, &st) != 0) return ggx_fail_errno(error, errno, "look at", p->record);
     if (ggx_read_some(fd, 0, header, HEADER_BYTES) != HEADER_BYTES || memcmp(header, magic, sizeof magic))
         return GGX_OK;
-    p->file_size = get(header + 8);
-    p->offset = get(header + 16);
-    p->size = get(header + 24);
+    p->file_size = ggx_le_get(header + 8, 8);
+    p->offset = ggx_le_get(header + 16, 8);
+    p->size = ggx_le_get(header + 24, 8);
     if (p->size > (uint64_t)st.st_size || (uint64_t)st.st_size != HEADER_BYTES + 2 * p->size) return GGX_OK;
     p->bytes = malloc((size_t)(HEADER_BYTES + 2 * p->size));
     if (!p->bytes) return ggx_fail(error, GGX_E_NOMEM, "out of memory");

@@ -1,5 +1,6 @@
 /* The record of a stream. */
 #include "commit/stream_state.h"
+#include "base/bytes.h"
 
 #include "commit/files.h"
 #include "commit/names.h"
@@ -13,18 +14,6 @@
 #define MAGIC "GGXSTRM2"
 #define SUFFIX ".ggx-stream"
 
-static void put(uint8_t *out, uint64_t value, int bytes)
-{
-    for (int i = 0; i < bytes; i++) out[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t get(const uint8_t *in, int bytes)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < bytes; i++) value |= (uint64_t)in[i] << (8 * i);
-    return value;
-}
-
 _Static_assert(8 + 16 + 8 + 32 + GGX_STREAM_STATE_BYTES + 12 + 4 == RECORD_BYTES, "the record's parts");
 
 ggx_status ggx_stream_state_write(const char *output, const ggx_stream_state_record *r, ggx_error *error)
@@ -33,12 +22,12 @@ ggx_status ggx_stream_state_write(const char *output, const ggx_stream_state_rec
     char *path = ggx_output_beside(output, SUFFIX);
     if (!path) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
     memcpy(bytes, MAGIC, 8);
-    put(bytes + 8, r->digest[0], 8);
-    put(bytes + 16, r->digest[1], 8);
-    put(bytes + 24, r->position, 8);
+    ggx_le_put(bytes + 8, r->digest[0], 8);
+    ggx_le_put(bytes + 16, r->digest[1], 8);
+    ggx_le_put(bytes + 24, r->position, 8);
     memcpy(bytes + 32, r->ahead, 32);
     memcpy(bytes + 64, r->state, GGX_STREAM_STATE_BYTES);
-    put(bytes + RECORD_BYTES - 4, ggx_crc32c(0, bytes, RECORD_BYTES - 4), 4);
+    ggx_le_put(bytes + RECORD_BYTES - 4, ggx_crc32c(0, bytes, RECORD_BYTES - 4), 4);
     ggx_status status = ggx_write_file(path, (ggx_str){(const char *)bytes, sizeof bytes}, error);
     free(path);
     return status;
@@ -53,11 +42,11 @@ int ggx_stream_state_read(const char *output, ggx_stream_state_record *r)
     if (fd >= 0) close(fd);
     free(path);
     if (n != RECORD_BYTES || memcmp(bytes, MAGIC, 8) != 0 ||
-        get(bytes + RECORD_BYTES - 4, 4) != ggx_crc32c(0, bytes, RECORD_BYTES - 4))
+        ggx_le_get(bytes + RECORD_BYTES - 4, 4) != ggx_crc32c(0, bytes, RECORD_BYTES - 4))
         return 0;
-    r->digest[0] = get(bytes + 8, 8);
-    r->digest[1] = get(bytes + 16, 8);
-    r->position = get(bytes + 24, 8);
+    r->digest[0] = ggx_le_get(bytes + 8, 8);
+    r->digest[1] = ggx_le_get(bytes + 16, 8);
+    r->position = ggx_le_get(bytes + 24, 8);
     memcpy(r->ahead, bytes + 32, 32);
     memcpy(r->state, bytes + 64, GGX_STREAM_STATE_BYTES);
     return 1;

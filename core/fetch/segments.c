@@ -1,5 +1,6 @@
 /* Segments, and the journal of them: 96 bytes, then 16 for each. */
 #include "fetch/segments.h"
+#include "base/bytes.h"
 
 #include "commit/files.h"
 #include <errno.h>
@@ -14,18 +15,6 @@
 #define HEAD 96u /* magic, size (u64), bytes of a segment (u64), identity (32), boot (16), zeros, CRC-32C */
 #define SLOT 16u /* written, synced, index (u32 each), CRC-32C of these behind that of the head */
 #define BOOT 16u
-
-static void put(uint8_t *out, uint64_t value, int bytes)
-{
-    for (int i = 0; i < bytes; i++) out[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t get(const uint8_t *in, int bytes)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < bytes; i++) value |= (uint64_t)in[i] << (8 * i);
-    return value;
-}
 
 /* Another one after each start of the machine; 0 where the system does not say. */
 static int read_boot(uint8_t out[BOOT])
@@ -97,11 +86,11 @@ static void fill_head(const ggx_segments *s, uint8_t out[HEAD])
 {
     memset(out, 0, HEAD);
     memcpy(out, MAGIC, 8);
-    put(out + 8, s->size, 8);
-    put(out + 16, s->bytes, 8);
+    ggx_le_put(out + 8, s->size, 8);
+    ggx_le_put(out + 16, s->bytes, 8);
     memcpy(out + 24, s->identity, 32);
     (void)read_boot(out + 56);
-    put(out + HEAD - 4, ggx_crc32c(0, out, HEAD - 4), 4);
+    ggx_le_put(out + HEAD - 4, ggx_crc32c(0, out, HEAD - 4), 4);
 }
 
 static uint32_t seed_of(const ggx_segments *s)
@@ -111,10 +100,10 @@ static uint32_t seed_of(const ggx_segments *s)
 
 static void fill_slot(const ggx_segments *s, uint32_t index, uint8_t out[SLOT])
 {
-    put(out, s->list[index].written, 4);
-    put(out + 4, s->list[index].synced, 4);
-    put(out + 8, index, 4);
-    put(out + 12, ggx_crc32c(seed_of(s), out, 12), 4);
+    ggx_le_put(out, s->list[index].written, 4);
+    ggx_le_put(out + 4, s->list[index].synced, 4);
+    ggx_le_put(out + 8, index, 4);
+    ggx_le_put(out + 12, ggx_crc32c(seed_of(s), out, 12), 4);
 }
 
 /* What a slot says, as far as it can be believed. */
@@ -122,9 +111,9 @@ static void read_slot(ggx_segments *s, uint32_t index, const uint8_t in[SLOT], i
 {
     ggx_segment *segment = &s->list[index];
     const uint64_t begin = index * s->bytes, size = ggx_segment_size(s, index);
-    const uint64_t written = get(in, 4), synced = get(in + 4, 4), sure = same_boot ? written : synced;
+    const uint64_t written = ggx_le_get(in, 4), synced = ggx_le_get(in + 4, 4), sure = same_boot ? written : synced;
     *segment = (ggx_segment){0};
-    if (get(in + 12, 4) != ggx_crc32c(seed_of(s), in, 12) || get(in + 8, 4) != index) return;
+    if (ggx_le_get(in + 12, 4) != ggx_crc32c(seed_of(s), in, 12) || ggx_le_get(in + 8, 4) != index) return;
     if (written > size || synced > written || there < begin + sure) return;
     segment->written = segment->noted = (uint32_t)sure;
     segment->synced = (uint32_t)synced;
@@ -133,10 +122,10 @@ static void read_slot(ggx_segments *s, uint32_t index, const uint8_t in[SLOT], i
 static int read_head(ggx_segments *s, const uint8_t in[HEAD], int *same_boot)
 {
     uint8_t boot[BOOT];
-    const uint64_t bytes = get(in + 16, 8), count = bytes ? s->size / bytes + (s->size % bytes != 0) : 0;
+    const uint64_t bytes = ggx_le_get(in + 16, 8), count = bytes ? s->size / bytes + (s->size % bytes != 0) : 0;
     *same_boot = read_boot(boot) && !memcmp(boot, in + 56, BOOT);
-    if (memcmp(in, MAGIC, 8) != 0 || get(in + HEAD - 4, 4) != ggx_crc32c(0, in, HEAD - 4)) return 0;
-    if (get(in + 8, 8) != s->size || memcmp(in + 24, s->identity, 32) != 0) return 0;
+    if (memcmp(in, MAGIC, 8) != 0 || ggx_le_get(in + HEAD - 4, 4) != ggx_crc32c(0, in, HEAD - 4)) return 0;
+    if (ggx_le_get(in + 8, 8) != s->size || memcmp(in + 24, s->identity, 32) != 0) return 0;
     if (!bytes || bytes > GGX_SEGMENT_LONGEST || count > GGX_SEGMENTS_MOST) return 0;
     ggx_segment *list = calloc((size_t)count + 1, sizeof *list);
     if (!list) return 0;

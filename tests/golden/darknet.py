@@ -21,7 +21,7 @@ import ggml_bin
 sys.path.insert(0, os.path.join(os.environ["GGX_SOURCE"], "tests", "reader_darknet"))
 import darknet_numpy
 
-if ggml_base.library() is None:
+if ggml_base.load() is None:
     oracle.skip("the npm build of ggml is not installed; tests/setup.sh all installs it")
 GGX = os.environ["GGX"]
 
@@ -62,7 +62,7 @@ def check_gguf(weights, source, folder):
         expected = array.astype(np.float16) if kind == gguf.GGMLQuantizationType.F16 else array
         assert data.tobytes() == expected.tobytes(), name
         assert (kind == gguf.GGMLQuantizationType.F16) == (name.endswith("_weights") and array.ndim > 1), name
-    lib = ggml_base.library()
+    lib = ggml_base.load()
     context = lib.gguf_init_from_file(out.encode(), ggml_base.InitParams(True, None))
     assert context, "ggml does not open it"
     for i, name in enumerate(source):

@@ -57,7 +57,7 @@ def record(name, array, code):
     rows = np.ascontiguousarray(array.astype(np.float16).astype(np.float32))
     elems, size = ggml_base.block(code)
     out = np.zeros(rows.size // elems * size, np.uint8)
-    ggml_base.library().ggml_quantize_chunk(code, rows.ctypes.data, out.ctypes.data, 0, rows.shape[0], rows.shape[1], None)
+    ggml_base.load().ggml_quantize_chunk(code, rows.ctypes.data, out.ctypes.data, 0, rows.shape[0], rows.shape[1], None)
     return head + out.tobytes()
 
 
@@ -150,7 +150,7 @@ def gpt2_cases(folder):
 
     byname = sorted((openai(n), a) for n, a in state.items())
     for ftype, code, kind in ((0, 0, "f32"), (1, 1, "f16"), (2002, 2, "q4_0"), (2007, 8, "q8_0"), (2008, 6, "q5_0"), (2009, 7, "q5_1")):
-        if code > 1 and ggml_base.library() is None:
+        if code > 1 and ggml_base.load() is None:
             continue
         expected = file(ftype, [record(n, turned(n, a), code if is_matrix(n) else 0) for n, a in byname])
         yield f"gpt-2 {kind}", folder, ["--type", kind], expected
@@ -184,7 +184,7 @@ def gptj_cases(folder):
     put(folder, "added_tokens.json", {word: i + V - 2 for i, word in enumerate(list(VOCAB)[V - 2:])})
     safetensors(os.path.join(folder, "model.safetensors"), dict(reversed(state.items())))
     for ftype, code, kind in ((0, 0, "f32"), (1, 1, "f16"), (2003, 3, "q4_1")):
-        if code < 2 or ggml_base.library():
+        if code < 2 or ggml_base.load():
             records = [record(n, a, code if a.ndim == 2 else 0) for n, a in state.items()]
             yield (f"gpt-j {kind}", folder, ["--type", kind],
                    struct.pack("<I", 0x67676D6C) + ints(V, C, E, H, L, 8, ftype) + token_bytes(VOCAB) + b"".join(records),
@@ -306,7 +306,7 @@ def whisper_cases(folder):
                                 "max_target_positions": C, "decoder_attention_heads": H, "decoder_layers": L, "num_mel_bins": 80})
     plain = None
     for ftype, code, kind in ((0, 0, "f32"), (1, 1, "f16"), (2008, 6, "q5_0"), (2007, 8, "q8_0")):
-        if code > 1 and ggml_base.library() is None:
+        if code > 1 and ggml_base.load() is None:
             continue
         out = struct.pack("<I", 0x67676D6C) + ints(V + 9, 30, E, H, L, C, E, H, L, 80, ftype, 80, 201) + mel_filters(80).tobytes() + token_bytes(VOCAB)
         for _, name, array in state:

@@ -38,7 +38,7 @@ def check_copy(path, theirs, folder):
     assert [t.name for t in made.tensors] == [t.name for t in theirs.tensors], path
     for a, b in zip(made.tensors, theirs.tensors):
         assert (a.tensor_type, list(a.shape), a.data.tobytes()) == (b.tensor_type, list(b.shape), b.data.tobytes()), a.name
-    lib = ggml_base.library()
+    lib = ggml_base.load()
     if lib:
         context = lib.gguf_init_from_file(out.encode(), ggml_base.InitParams(True, None))
         assert context, f"{path}: ggml does not read the copy"

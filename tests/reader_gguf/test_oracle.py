@@ -11,7 +11,7 @@ np, gguf = oracle.modules("numpy", "gguf")
 import ggml_base
 import reader_list
 
-if ggml_base.library() is None:
+if ggml_base.load() is None:
     oracle.skip("libggml-base is not there; tests/setup.sh all installs it")
 
 
@@ -106,7 +106,7 @@ def ggml_reads(path):
     child = os.fork()
     if child == 0:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        lib = ggml_base.library()
+        lib = ggml_base.load()
         context = lib.gguf_init_from_file(path.encode(), ggml_base.InitParams(True, None))
         text = "refused"
         if context:

@@ -22,7 +22,7 @@ class InitParams(ctypes.Structure):
 
 
 @functools.cache
-def library():
+def load():
     """The loaded library, or None when it is not installed."""
     path = os.path.join(os.environ.get("GGX_ORACLES", ".oracles"), LIBRARY)
     if not os.path.exists(path):
@@ -45,7 +45,7 @@ def library():
 
 def block(code):
     """(elements, bytes) of a block of the type."""
-    traits = library().ggml_get_type_traits(code).contents
+    traits = load().ggml_get_type_traits(code).contents
     return traits.blck_size, traits.type_size
 
 
@@ -56,7 +56,7 @@ def dequantize(code, data, elems):
         out[:] = np.frombuffer(data, "<f4", elems)
     else:
         raw = ctypes.create_string_buffer(bytes(data), len(data))
-        library().ggml_get_type_traits(code).contents.to_float(raw, out.ctypes.data, elems)
+        load().ggml_get_type_traits(code).contents.to_float(raw, out.ctypes.data, elems)
     return out
 
 
@@ -65,13 +65,13 @@ def quantize(code, rows):
     rows = np.ascontiguousarray(rows, np.float32)
     elems, nbytes = block(code)
     out = ctypes.create_string_buffer(rows.size // elems * nbytes)
-    library().ggml_quantize_chunk(code, rows.ctypes.data, out, 0, rows.shape[0], rows.shape[1], None)
+    load().ggml_quantize_chunk(code, rows.ctypes.data, out, 0, rows.shape[0], rows.shape[1], None)
     return out.raw
 
 
 def open_gguf(path):
     """What ggml reads: alignment, data offset, keys with types, tensors (name, type, offset, size); None when it refuses."""
-    lib = library()
+    lib = load()
     context = lib.gguf_init_from_file(os.fsencode(path), InitParams(True, None))
     if not context:
         return None

@@ -54,7 +54,7 @@ def check_widths():
 
 def check_quantized():
     """A quantized convolution kernel, rows of in*kh*kw, comes back through ggml's own dequantizer."""
-    if not ggml_base.library():
+    if not ggml_base.load():
         oracle.skip("the npm build of ggml is not installed")
     rng = np.random.default_rng(3)
     kernel = rng.normal(size=(16, 32, 3, 3)).astype(np.float32)

@@ -106,7 +106,7 @@ def check_random_models(folder):
 
 def check_ggml_layout(folder):
     """gguf.layout=ggml: what ggml's own writer makes of the file, apart from data, is the file's own header."""
-    lib = ggml_base.library()
+    lib = ggml_base.load()
     rng = np.random.default_rng(7)
     tensors = [drive.tensor(f"t{i}", rng.normal(size=shape).astype(np.float32))
                for i, shape in enumerate([(1, 1, 1, 5), (1, 3), (2, 1, 1), (7,), (1,), (1, 1, 2, 2), (3, 1, 1, 1), ()])]
@@ -155,7 +155,7 @@ def check_odd_values(folder):
 
 
 if __name__ == "__main__":
-    if not ggml_base.library():
+    if not ggml_base.load():
         oracle.skip("the npm build of ggml is not installed")
     with tempfile.TemporaryDirectory() as where:
         for check in (check_random_models, check_ggml_layout, check_golden, check_odd_values):

@@ -77,6 +77,20 @@ static inline float ggx_elem_round(uint32_t elem, float x)
     return x;
 }
 
+/* Value number k of a run of `bits` (a divisor of 32 or less) wide values, 32 / bits in a word, the first in its lowest bits; the word is
+ * number `at`. */
+static inline int32_t ggx_word_value(const void *words, uint64_t at, uint64_t k, uint32_t bits)
+{
+    const uint32_t word = ggx_u32_get((const uint8_t *)words + 4 * at);
+    return (int32_t)(word >> (bits * (uint32_t)(k % (32 / bits))) & ((1u << bits) - 1));
+}
+
+/* Four bits: of two in a byte the first is the lower. */
+static inline uint8_t ggx_nibble(const uint8_t *from, uint32_t element)
+{
+    return from[element / 2] >> (element % 2 * 4) & 15;
+}
+
 /* "i32 2x3x4" for messages. */
 typedef struct ggx_shape_words {
     char text[96];

@@ -77,13 +77,6 @@ static void need(const void *self, const ggx_box *box, ggx_box *in) GGX_NOEXCEPT
     if (x->ordered) ggx_box_axis_set(&in[3], 0, i, i_end);
 }
 
-/* Value number k of the word at `at`. */
-static int32_t unpack(const instance *x, const void *words, uint64_t at, uint64_t k)
-{
-    const uint32_t word = ggx_u32_get((const uint8_t *)words + 4 * at);
-    return (int32_t)(word >> (x->bits * (uint32_t)(k % x->per_word)) & ((1u << x->bits) - 1));
-}
-
 static ggx_status decode(const void *self, const ggx_box *box, const ggx_box *in, const void *const *data, void *out,
                          uint64_t bytes, ggx_error *error) GGX_NOEXCEPT
 {
@@ -103,8 +96,10 @@ static ggx_status decode(const void *self, const ggx_box *box, const ggx_box *in
         const uint64_t row = g - in[1].start[0];
         for (uint64_t r = 0; r < box->count[0]; r++) {
             const uint64_t o = box->start[0] + r;
-            const int32_t q = unpack(x, data[0], (i / x->per_word - in[0].start[0]) * in[0].count[1] + r, i);
-            const int32_t z = unpack(x, data[1], row * in[1].count[1] + o / x->per_word - in[1].start[1], o);
+            const int32_t q =
+                ggx_word_value(data[0], (i / x->per_word - in[0].start[0]) * in[0].count[1] + r, i, x->bits);
+            const int32_t z =
+                ggx_word_value(data[1], row * in[1].count[1] + o / x->per_word - in[1].start[1], o, x->bits);
             const float scale = ggx_elem_get(x->scale, data[2], row * in[2].count[1] + r);
             to[r * box->count[1] + c] = scale * (float)(q - z - (int32_t)x->one_less);
         }

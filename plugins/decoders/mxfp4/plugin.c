@@ -52,11 +52,6 @@ static void need(const void *self, const ggx_box *box, ggx_box *in) GGX_NOEXCEPT
     ggx_box_axis_set(&in[0], last, x->apart ? from : from * HALF, x->apart ? to : to * HALF);
 }
 
-static uint8_t code(const uint8_t *from, uint32_t element)
-{
-    return from[element / 2] >> (element % 2 * 4) & 15;
-}
-
 static ggx_status decode(const void *self, const ggx_box *box, const ggx_box *in, const void *const *data, void *out,
                          uint64_t bytes, ggx_error *error) GGX_NOEXCEPT
 {
@@ -65,7 +60,7 @@ static ggx_status decode(const void *self, const ggx_box *box, const ggx_box *in
     (void)self, (void)box, (void)in, (void)error;
     for (uint64_t b = 0; b < bytes / (1 + HALF); b++, codes += HALF) {
         *to++ = scales[b];
-        for (uint32_t k = 0; k < HALF; k++) *to++ = (uint8_t)(code(codes, k) | code(codes, k + HALF) << 4);
+        for (uint32_t k = 0; k < HALF; k++) *to++ = (uint8_t)(ggx_nibble(codes, k) | ggx_nibble(codes, k + HALF) << 4);
     }
     return GGX_OK;
 }

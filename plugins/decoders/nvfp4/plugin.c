@@ -46,11 +46,6 @@ static void need(const void *self, const ggx_box *box, ggx_box *in) GGX_NOEXCEPT
     }
 }
 
-static uint8_t code(const uint8_t *from, uint32_t element)
-{
-    return from[element / 2] >> (element % 2 * 4) & 15;
-}
-
 static ggx_status decode(const void *self, const ggx_box *box, const ggx_box *in, const void *const *data, void *out,
                          uint64_t bytes, ggx_error *error) GGX_NOEXCEPT
 {
@@ -60,7 +55,8 @@ static ggx_status decode(const void *self, const ggx_box *box, const ggx_box *in
     for (uint64_t b = 0; b < bytes / BLOCK; b++) {
         for (uint32_t s = 0; s < ELEMS / RUN; s++) *to++ = *scales++ & 0x7f;
         for (uint32_t s = 0; s < ELEMS / RUN; s++, codes += RUN / 2)
-            for (uint32_t k = 0; k < RUN / 2; k++) *to++ = (uint8_t)(code(codes, k) | code(codes, k + RUN / 2) << 4);
+            for (uint32_t k = 0; k < RUN / 2; k++)
+                *to++ = (uint8_t)(ggx_nibble(codes, k) | ggx_nibble(codes, k + RUN / 2) << 4);
     }
     return GGX_OK;
 }

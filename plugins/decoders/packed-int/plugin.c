@@ -76,13 +76,6 @@ static void need(const void *self, const ggx_box *box, ggx_box *in) GGX_NOEXCEPT
     ggx_box_axis_set(&in[2], 1, i / x->group, (i_end - 1) / x->group + 1);
 }
 
-/* Value number k of the word at `at`. */
-static int32_t unpack(const instance *x, const void *words, uint64_t at, uint64_t k)
-{
-    const uint32_t word = ggx_u32_get((const uint8_t *)words + 4 * at);
-    return (int32_t)(word >> (x->bits * (uint32_t)(k % x->per_word)) & ((1u << x->bits) - 1));
-}
-
 static ggx_status decode(const void *self, const ggx_box *box, const ggx_box *in, const void *const *data, void *out,
                          uint64_t bytes, ggx_error *error) GGX_NOEXCEPT
 {
@@ -95,8 +88,10 @@ static ggx_status decode(const void *self, const ggx_box *box, const ggx_box *in
         for (uint64_t c = 0; c < box->count[1]; c++) {
             const uint64_t i = box->start[1] + c, g = i / x->group - in[1].start[1];
             int32_t zero = 1 << (x->bits - 1);
-            if (x->zeros) zero = unpack(x, data[2], (o / x->per_word - in[2].start[0]) * in[2].count[1] + g, o);
-            const int32_t q = unpack(x, data[0], r * in[0].count[1] + i / x->per_word - in[0].start[1], i);
+            if (x->zeros)
+                zero = ggx_word_value(data[2], (o / x->per_word - in[2].start[0]) * in[2].count[1] + g, o, x->bits);
+            const int32_t q =
+                ggx_word_value(data[0], r * in[0].count[1] + i / x->per_word - in[0].start[1], i, x->bits);
             *to++ = (float)(q - zero) * ggx_elem_get(x->scale, data[1], r * in[1].count[1] + g);
         }
     }

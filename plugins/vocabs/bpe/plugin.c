@@ -52,35 +52,26 @@ static ggx_status push_llama(automatic *a, const ggx_sink *sink, ggx_error *erro
                             : status;
 }
 
-static ggx_status push_all(automatic *a, const ggx_options *options, const ggx_sink *sink, ggx_error *error)
+static ggx_status push_all(automatic *a, const ggx_sink *sink, ggx_error *error)
 {
-    const ggx_option_value *pre = ggx_option_find(options, "bpe.pre");
     vocab_tokens tokens;
     ggx_status status = vocab_push_text(sink, "model", "gpt2", error);
     if (status == GGX_OK) status = automatic_tokens(a, &tokens);
     if (status == GGX_OK) status = vocab_push(&tokens, sink, 0);
     if (status == GGX_OK) status = vocab_push_array(sink, "merges", GGX_KV_STRING, a->t.merge, a->t.merge_count, error);
-    if (status == GGX_OK && a->is_llama) status = push_llama(a, sink, error);
-    return status == GGX_OK ? automatic_push_pre(a, pre ? &pre->text : NULL, sink) : status;
+    return status == GGX_OK && a->is_llama ? push_llama(a, sink, error) : status;
+}
+
+static int fits(const tokenizer *t)
+{
+    return !t->has_scores && (!t->model || t->model == MODEL_BPE);
 }
 
 static ggx_status read_vocab(const ggx_host *host, const ggx_source *source, const ggx_options *options,
                              const ggx_sink *sink, ggx_error *error)
 {
-    int found = 1;
-    automatic *a = host->alloc(host, sizeof *a);
-    if (!a) return ggx_fail(error, GGX_E_NOMEM, "no memory for a vocabulary");
-    ggx_status status = automatic_open(a, host, source, error);
-    if (status == GGX_OK && !a->has_json) status = read_plain(a, &found);
-    if (status != GGX_OK) return status;
-    if (!found || a->t.has_scores || (a->t.model && a->t.model != MODEL_BPE))
-        return ggx_fail(error, GGX_E_NOTFOUND,
-                        "there is neither a tokenizer.json of BPE nor a vocab.json beside the model");
-    if (!a->t.vocab_count && !a->t.listed_count)
-        return ggx_fail(error, GGX_E_MALFORMED, "%s has no tokens; is it damaged?",
-                        a->has_json ? "tokenizer.json" : "vocab.json");
-    status = automatic_build(a);
-    return status == GGX_OK ? push_all(a, options, sink, error) : status;
+    static const automatic_kind kind = {"bpe.pre", "BPE", "vocab.json", read_plain, fits, push_all};
+    return automatic_run(&kind, host, source, options, sink, error);
 }
 
 static const ggx_option options[] = {

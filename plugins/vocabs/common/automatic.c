@@ -2,6 +2,7 @@
 #include "automatic.h"
 #include <classes_json.h>
 #include <ggx_sdk/error.h>
+#include <ggx_sdk/options.h>
 
 /* --- the table -------------------------------------------------------------------------------------------------------------------- */
 
@@ -304,4 +305,25 @@ ggx_status automatic_open(automatic *a, const ggx_host *host, const ggx_source *
     if (a->has_json) status = tokenizer_read(&a->t, &json);
     a->is_llama = a->has_json && automatic_is_llama(&a->t);
     return status == GGX_OK ? settings_read(&a->s, &a->t, source) : status;
+}
+
+ggx_status automatic_run(const automatic_kind *kind, const ggx_host *host, const ggx_source *source,
+                         const ggx_options *options, const ggx_sink *sink, ggx_error *error)
+{
+    int found = 1;
+    const ggx_option_value *pre = ggx_option_find(options, kind->option);
+    automatic *a = host->alloc(host, sizeof *a);
+    if (!a) return ggx_fail(error, GGX_E_NOMEM, "no memory for a vocabulary");
+    ggx_status status = automatic_open(a, host, source, error);
+    if (status == GGX_OK && !a->has_json) status = kind->read_file(a, &found);
+    if (status != GGX_OK) return status;
+    if (!found || !kind->fits(&a->t))
+        return ggx_fail(error, GGX_E_NOTFOUND, "there is neither a tokenizer.json of %s nor a %s beside the model",
+                        kind->model, kind->file);
+    if (!a->t.vocab_count && !a->t.listed_count)
+        return ggx_fail(error, GGX_E_MALFORMED, "%s has no tokens; is it damaged?",
+                        a->has_json ? "tokenizer.json" : kind->file);
+    status = automatic_build(a);
+    if (status == GGX_OK) status = kind->push(a, sink, error);
+    return status == GGX_OK ? automatic_push_pre(a, pre ? &pre->text : NULL, sink) : status;
 }

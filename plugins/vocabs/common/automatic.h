@@ -49,4 +49,15 @@ ggx_status automatic_llama(automatic *a, vocab_tokens *out);
  * why there are none. */
 ggx_status automatic_push_pre(automatic *a, const ggx_str *given, const ggx_sink *sink);
 
+/* A vocabulary plugin over all that. */
+typedef struct automatic_kind {
+    const char *option;                                /* that names the pre-tokenizer */
+    const char *model, *file;                          /* "BPE"; the file that may stand in for the tokenizer.json */
+    ggx_status (*read_file)(automatic *a, int *found); /* reads it, where there is no tokenizer.json */
+    int (*fits)(const tokenizer *t);                   /* is it this kind? */
+    ggx_status (*push)(automatic *a, const ggx_sink *sink, ggx_error *error); /* all but what automatic_push_pre does */
+} automatic_kind;
+ggx_status automatic_run(const automatic_kind *kind, const ggx_host *host, const ggx_source *source,
+                         const ggx_options *options, const ggx_sink *sink, ggx_error *error);
+
 #endif

@@ -362,8 +362,8 @@ ggx_status tokenizer_read_added(tokenizer *t, vocab_walk *outer, added_token *ou
                : ggx_fail_at(t->error, GGX_E_MALFORMED, outer->file->member, at, "an added token has no content");
 }
 
-static ggx_status keep_added(tokenizer *t, const added_token *token, added_token **list, uint64_t *count,
-                             uint64_t *capacity)
+ggx_status tokenizer_keep(tokenizer *t, const added_token *token, added_token **list, uint64_t *count,
+                          uint64_t *capacity)
 {
     if (*count == *capacity) {
         uint64_t wider = *capacity ? 2 * *capacity : 64;
@@ -379,7 +379,7 @@ static ggx_status keep_added(tokenizer *t, const added_token *token, added_token
 
 ggx_status tokenizer_list(tokenizer *t, const added_token *token)
 {
-    return keep_added(t, token, &t->listed, &t->listed_count, &t->listed_capacity);
+    return tokenizer_keep(t, token, &t->listed, &t->listed_count, &t->listed_capacity);
 }
 
 ggx_status tokenizer_add(tokenizer *t, const added_token *token)
@@ -398,7 +398,7 @@ ggx_status tokenizer_add(tokenizer *t, const added_token *token)
     if (kept.id >= VOCAB_IDS) return ggx_fail(t->error, GGX_E_MALFORMED, "more than %u tokens", VOCAB_IDS);
     if (kept.id >= t->next_id) t->next_id = kept.id + 1;
     if (!vocab_map_put(&t->added_ids, kept.content, (uint32_t)t->added_count)) return tokenizer_no_memory(t);
-    return keep_added(t, &kept, &t->added, &t->added_count, &t->added_capacity);
+    return tokenizer_keep(t, &kept, &t->added, &t->added_count, &t->added_capacity);
 }
 
 /* --- the file ----------------------------------------------------------------------------------------------------------------- */

@@ -5,20 +5,6 @@
 static const char *const specials[SPECIAL_COUNT] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                                     "pad_token", "cls_token", "mask_token"};
 
-static ggx_status grow(tokenizer *t, added_token **list, uint64_t *count, uint64_t *capacity, const added_token *token)
-{
-    if (*count == *capacity) {
-        uint64_t wider = *capacity ? 2 * *capacity : 64;
-        added_token *longer = wider <= VOCAB_IDS ? t->host->alloc(t->host, wider * sizeof *longer) : NULL;
-        if (!longer) return tokenizer_no_memory(t);
-        if (*count) memcpy(longer, *list, (size_t)*count * sizeof *longer);
-        *list = longer;
-        *capacity = wider;
-    }
-    (*list)[(*count)++] = *token;
-    return GGX_OK;
-}
-
 static added_token plain(ggx_str text, int special)
 {
     return (added_token){.content = text, .special = special, .normalized = !special, .given_id = -1};
@@ -42,7 +28,7 @@ static ggx_status read_extra(settings *s, tokenizer *t, vocab_walk *outer)
     for (vocab_walk_into(&list, outer); status == GGX_OK && vocab_walk_next(&list);) {
         if (list.value.kind != GGX_JSON_STRING && list.value.kind != GGX_JSON_OBJECT) continue;
         status = read_token(t, &list, &token);
-        if (status == GGX_OK) status = grow(t, &s->extra, &s->extra_count, &s->extra_capacity, &token);
+        if (status == GGX_OK) status = tokenizer_keep(t, &token, &s->extra, &s->extra_count, &s->extra_capacity);
     }
     return status == GGX_OK ? list.status : status;
 }
@@ -64,7 +50,7 @@ static ggx_status read_decoder(settings *s, tokenizer *t, vocab_walk *outer)
                                "'%.*s' is no id of an added token", GGX_STR_ARGS(entries.key));
         status = tokenizer_read_added(t, &entries, &token);
         token.given_id = id;
-        if (status == GGX_OK) status = grow(t, &s->decoder, &s->decoder_count, &s->decoder_capacity, &token);
+        if (status == GGX_OK) status = tokenizer_keep(t, &token, &s->decoder, &s->decoder_count, &s->decoder_capacity);
     }
     return status == GGX_OK ? entries.status : status;
 }
@@ -94,7 +80,7 @@ static ggx_status read_special(settings *s, tokenizer *t, vocab_walk *w)
     if (kind == GGX_JSON_OBJECT && vocab_walk_is(w, "extra_special_tokens")) return read_extra(s, t, w);
     if (!ends_token(w->key) || kind != GGX_JSON_STRING) return GGX_OK;
     ggx_status status = read_token(t, w, &token);
-    return status == GGX_OK ? grow(t, &s->extra, &s->extra_count, &s->extra_capacity, &token) : status;
+    return status == GGX_OK ? tokenizer_keep(t, &token, &s->extra, &s->extra_count, &s->extra_capacity) : status;
 }
 
 static ggx_status read_tokenizer_config(settings *s, tokenizer *t, vocab_walk *w)
@@ -138,7 +124,7 @@ static ggx_status read_added_file(settings *s, tokenizer *t, vocab_walk *w)
     if (token.given_id < 0 || token.given_id >= VOCAB_IDS)
         return ggx_fail_at(t->error, GGX_E_MALFORMED, w->file->member, w->value.offset, "token '%.*s' has id %lld",
                            GGX_STR_ARGS(w->key), (long long)token.given_id);
-    return grow(t, &s->decoder, &s->decoder_count, &s->decoder_capacity, &token);
+    return tokenizer_keep(t, &token, &s->decoder, &s->decoder_count, &s->decoder_capacity);
 }
 
 typedef ggx_status (*field_reader)(settings *s, tokenizer *t, vocab_walk *w);
@@ -172,6 +158,6 @@ ggx_status settings_read(settings *s, tokenizer *t, const ggx_source *source)
     status = read_fields(s, t, source, "special_tokens_map.json", read_special);
     if (status == GGX_OK) status = read_fields(s, t, source, "added_tokens.json", read_added_file);
     for (uint64_t i = 0; i < t->listed_count && status == GGX_OK; i++)
-        status = grow(t, &s->decoder, &s->decoder_count, &s->decoder_capacity, &t->listed[i]);
+        status = tokenizer_keep(t, &t->listed[i], &s->decoder, &s->decoder_count, &s->decoder_capacity);
     return status;
 }

@@ -98,6 +98,9 @@ ggx_status tokenizer_read_part(tokenizer *t, vocab_walk *outer, part **out);
 ggx_status tokenizer_add_merge(tokenizer *t, uint32_t member, uint64_t at, ggx_str merge);
 /* Adds a token as the library does: in the place its text has in the model, or behind all others. */
 ggx_status tokenizer_add(tokenizer *t, const added_token *token);
+/* Adds to a list, which grows; at most VOCAB_IDS. */
+ggx_status tokenizer_keep(tokenizer *t, const added_token *token, added_token **list, uint64_t *count,
+                          uint64_t *capacity);
 /* Lists one more. */
 ggx_status tokenizer_list(tokenizer *t, const added_token *token);
 /* Reads one object of "added_tokens" or of an added_tokens_decoder. */

@@ -46,34 +46,25 @@ static ggx_status rewrite(vocab_tokens *tokens)
     return GGX_OK;
 }
 
-static ggx_status push_all(automatic *a, const ggx_options *options, const ggx_sink *sink, ggx_error *error)
+static ggx_status push_all(automatic *a, const ggx_sink *sink, ggx_error *error)
 {
-    const ggx_option_value *pre = ggx_option_find(options, "wordpiece.pre");
     vocab_tokens tokens;
     ggx_status status = automatic_tokens(a, &tokens);
     if (status == GGX_OK) status = rewrite(&tokens);
     if (status == GGX_OK) status = vocab_push_text(sink, "model", "bert", error);
-    if (status == GGX_OK) status = vocab_push(&tokens, sink, 0);
-    return status == GGX_OK ? automatic_push_pre(a, pre ? &pre->text : NULL, sink) : status;
+    return status == GGX_OK ? vocab_push(&tokens, sink, 0) : status;
+}
+
+static int fits(const tokenizer *t)
+{
+    return t->model == MODEL_WORDPIECE;
 }
 
 static ggx_status read_vocab(const ggx_host *host, const ggx_source *source, const ggx_options *options,
                              const ggx_sink *sink, ggx_error *error)
 {
-    int found = 1;
-    automatic *a = host->alloc(host, sizeof *a);
-    if (!a) return ggx_fail(error, GGX_E_NOMEM, "no memory for a vocabulary");
-    ggx_status status = automatic_open(a, host, source, error);
-    if (status == GGX_OK && !a->has_json) status = read_lines(a, &found);
-    if (status != GGX_OK) return status;
-    if (!found || a->t.model != MODEL_WORDPIECE)
-        return ggx_fail(error, GGX_E_NOTFOUND,
-                        "there is neither a tokenizer.json of WordPiece nor a vocab.txt beside the model");
-    if (!a->t.vocab_count && !a->t.listed_count)
-        return ggx_fail(error, GGX_E_MALFORMED, "%s has no tokens; is it damaged?",
-                        a->has_json ? "tokenizer.json" : "vocab.txt");
-    status = automatic_build(a);
-    return status == GGX_OK ? push_all(a, options, sink, error) : status;
+    static const automatic_kind kind = {"wordpiece.pre", "WordPiece", "vocab.txt", read_lines, fits, push_all};
+    return automatic_run(&kind, host, source, options, sink, error);
 }
 
 static const ggx_option options[] = {
