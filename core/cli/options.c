@@ -1,8 +1,7 @@
 /* options.c - the table of options, and what reads it. */
 #include "cli/options.h"
-#include <float.h>
+#include "cli/kv_value.h"
 #include <ggx_sdk/error.h>
-#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,49 +250,12 @@ static ggx_status read_override(ggx_arguments *arguments, const option *o, const
     return GGX_OK;
 }
 
-static int real_of(const char *text, double *out)
-{
-    char *end;
-    *out = strtod(text, &end);
-    return *text && !*end;
-}
-
-/* An int becomes u32 without its sign, a float f32. */
-static int kv_of(ggx_arena *arena, ggx_str type, const char *value, ggx_kv *kv)
-{
-    int64_t integer;
-    double real;
-    void *data = ggx_arena_alloc(arena, sizeof(ggx_str));
-    if (!data) return 0;
-    kv->data = data;
-    if (ggx_str_same(type, GGX_LIT("int")) && ggx_str_int(ggx_str_of(value), &integer)) {
-        const uint64_t size = integer < 0 ? 0u - (uint64_t)integer : (uint64_t)integer;
-        if (size > UINT32_MAX) return 0;
-        kv->type = GGX_KV_U32;
-        *(uint32_t *)data = (uint32_t)size;
-    } else if (ggx_str_same(type, GGX_LIT("float")) && real_of(value, &real) && fabs(real) <= (double)FLT_MAX) {
-        kv->type = GGX_KV_F32;
-        *(float *)data = (float)real;
-    } else if (ggx_str_same(type, GGX_LIT("bool")) && (!strcmp(value, "true") || !strcmp(value, "false"))) {
-        kv->type = GGX_KV_BOOL;
-        *(uint8_t *)data = *value == 't';
-    } else if (ggx_str_same(type, GGX_LIT("str"))) {
-        kv->type = GGX_KV_STRING;
-        *(ggx_str *)data = ggx_str_of(value);
-    } else {
-        return 0;
-    }
-    kv->elem_type = kv->type;
-    kv->count = 1;
-    return 1;
-}
-
 static ggx_status read_kv(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
 {
     const char *equals = strchr(value, '='), *colon = equals ? strchr(equals, ':') : NULL;
     ggx_kv kv = {.struct_size = sizeof kv};
     if (!colon || equals == value ||
-        !kv_of(&arguments->arena, (ggx_str){equals + 1, (uint64_t)(colon - equals - 1)}, colon + 1, &kv))
+        !ggx_cli_kv_value(&arguments->arena, (ggx_str){equals + 1, (uint64_t)(colon - equals - 1)}, colon + 1, &kv))
         return refuse(o, value, "KEY=TYPE:VALUE, as general.name=str:tiny or a.key=int:8", error);
     kv.key = ggx_arena_str(&arguments->arena, (ggx_str){value, (uint64_t)(equals - value)});
     if (!kv.key.data) return ggx_fail(error, GGX_E_NOMEM, "no memory for the command line");

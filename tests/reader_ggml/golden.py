@@ -113,7 +113,10 @@ def check_recipe(program):
     listed = json.loads(run("inspect", "--json", "--recipe", "gpt-2", f16).stdout)
     assert len(listed["tensors"]) == 40 and listed["metadata"]["n_layer"]
     compared = json.loads(run("quality", "--json", "--recipe", "gpt-2", f32, f16).stdout)
-    assert len(compared["tensors"]) == 40 and all(t["cosine"] > 0.999 for t in compared["tensors"])
+    by_name = {t["name"]: t for t in compared["tensors"]}
+    wte = by_name.pop("model/wte")  # two of its values are beyond f16
+    assert wte["not_finite"] == 2 and wte["cosine"] is None, wte
+    assert len(by_name) == 39 and all(t["cosine"] > 0.999 for t in by_name.values())
     assert run("quality", "-O", "ggml.header=" + GPT2, f32, f16).returncode == 0
     wrong = run("quality", "-O", "ggml.heads=1", "-O", "ggml.header=" + GPT2, f32, f16)
     assert wrong.returncode == 2 and "ggml.heads" in wrong.stderr, wrong
