@@ -2,6 +2,7 @@
 #include "execute/execute.h"
 
 #include "base/pool.h"
+#include "execute/finite.h"
 #include "execute/gather.h"
 #include "execute/operations.h"
 #include <ggx_sdk/error.h>
@@ -110,6 +111,32 @@ static ggx_status finish_tile(worker *w, const ggx_plan_tensor *t, uint64_t tile
     return status == GGX_OK ? sink->done(sink->context, t->first_tile + tile, written, &w->error) : status;
 }
 
+/* `at`: the first odd one of the tile's elements, in the box's order. */
+static ggx_status refuse_element(worker *w, const ggx_plan_tensor *t, const ggx_box *box, uint64_t at, const char *what)
+{
+    uint64_t index[GGX_MAX_RANK] = {0}, element = 0;
+    for (uint32_t a = box->rank; a-- > 0; at /= box->count[a]) index[a] = box->start[a] + at % box->count[a];
+    for (uint32_t a = 0; a < box->rank; a++) element = element * t->view.shape[a] + index[a];
+    return ggx_fail(&w->error, GGX_E_MALFORMED, "tensor '%.*s': element %llu %s %s; mend the model%s",
+                    GGX_STR_ARGS(t->name), (unsigned long long)element, what, t->type.name,
+                    t->encode ? ", or name another type with --tensor-type" : "");
+}
+
+/* Are the tile's numbers finite, as bytes of the source or of the output? */
+static ggx_status check_bytes(worker *w, const ggx_plan_tensor *t, const ggx_box *box, const ggx_kernels *decode,
+                              uint64_t elems, const char *what)
+{
+    const uint64_t at = ggx_find_odd(&t->type, decode, w->out, elems);
+    return at == elems ? GGX_OK : refuse_element(w, t, box, at, what);
+}
+
+static uint64_t elements_of(const ggx_box *box)
+{
+    uint64_t elems = 1;
+    for (uint32_t a = 0; a < box->rank; a++) elems *= box->count[a];
+    return elems;
+}
+
 /* Of the twins those that take the bytes as they are. *raw is 1 when the bytes are in `out` then. */
 static ggx_status copy_tile(worker *w, const ggx_plan_tensor *t, uint64_t tile, const ggx_box *box, int *raw)
 {
@@ -118,6 +145,8 @@ static ggx_status copy_tile(worker *w, const ggx_plan_tensor *t, uint64_t tile, 
         if (t->mode != GGX_MODE_COPY || !is_wanted(w, t, tile)) continue;
         if (!*raw) status = ggx_gather_raw(&w->gather, &t->view, box, w->out, &w->error);
         *raw = 1;
+        if (status == GGX_OK && t->finite)
+            status = check_bytes(w, t, box, t->decode, elements_of(box), "is no finite number, and stays as it is in");
         if (status == GGX_OK) status = finish_tile(w, t, tile, box, w->out);
     }
     return status;
@@ -155,26 +184,41 @@ static void encode_tile(worker *w, const ggx_plan_tensor *t, const ggx_box *box,
     t->encode->quantize(w->values, w->out, cols ? elems / cols : 0, cols, imatrix_of(t, box), w->scratch);
 }
 
+/* Encodes what is to be finite before and after. */
+static ggx_status encode_finite(worker *w, const ggx_plan_tensor *t, const ggx_box *box, uint64_t elems, uint64_t cols)
+{
+    static const ggx_type plain = {"f32", 1, sizeof(float)};
+    const int large = ggx_has_magnitude(w->values, elems, GGX_BITS_LARGE);
+    const uint64_t at = large ? ggx_find_odd(&plain, NULL, w->values, elems) : elems;
+    if (at < elems) return refuse_element(w, t, box, at, "is no finite number, and cannot be");
+    if (!t->encode) return GGX_OK;
+    encode_tile(w, t, box, elems, cols);
+    if (!large || !t->encode->dequantize) return GGX_OK;
+    return check_bytes(w, t, box, t->encode, elems, "is too large, or in a block with a weight too large, for");
+}
+
 /* Of the twins those that are computed: read once, unless their operations differ. */
 static ggx_status convert_tile(worker *w, const ggx_plan_tensor *t, uint64_t tile, const ggx_box *box, int raw)
 {
     const ggx_plan_tensor *loaded = NULL;
     const uint64_t cols = box->rank ? box->count[box->rank - 1] : 1;
-    uint64_t elems = 1;
+    const uint64_t elems = elements_of(box);
     ggx_status status = GGX_OK;
-    for (uint32_t a = 0; a < box->rank; a++) elems *= box->count[a];
     for (; t && status == GGX_OK; t = t->twin) {
         const uint8_t *bytes = (const uint8_t *)w->values;
         if (t->mode == GGX_MODE_COPY || !is_wanted(w, t, tile)) continue;
         if (!loaded || !same_ops(loaded, t)) status = load_values(w, t, box, elems, raw);
         if (status != GGX_OK) return status;
         loaded = t;
-        if (t->encode) {
+        if (t->finite)
+            status = encode_finite(w, t, box, elems, cols);
+        else if (t->encode)
             encode_tile(w, t, box, elems, cols);
+        if (t->encode) {
             bytes = w->out;
             raw = 0;
         }
-        status = finish_tile(w, t, tile, box, bytes);
+        if (status == GGX_OK) status = finish_tile(w, t, tile, box, bytes);
     }
     return status;
 }

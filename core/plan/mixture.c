@@ -270,6 +270,7 @@ static ggx_status run(work *w, ggx_arena *arena, int laid_out, ggx_mixture_resul
     w->items = ggx_arena_array(&w->eval.arena, n, sizeof *w->items);
     if (!choices || !w->items) return ggx_fail(w->error, GGX_E_NOMEM, "no memory for the mixture's choices");
     out->choices = choices;
+    out->finite = w->mixture->finite;
     bind_all(w);
     ggx_status status = list_imatrix_types(w, arena, out);
     for (uint64_t i = 0; i < n && status == GGX_OK; i++) status = look_at(w, i);

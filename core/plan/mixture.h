@@ -54,6 +54,7 @@ typedef struct ggx_mixture_result {
     const ggx_mixture_choice *choices;
     const ggx_str *imatrix_types; /* refused without an importance matrix, but for tensors that are imatrix_free */
     uint32_t imatrix_type_count;
+    int32_t finite; /* 1: what is given a type here must decode to finite numbers, else the conversion ends */
 } ggx_mixture_result;
 ggx_status ggx_mixture_apply(ggx_arena *arena, const ggx_mixture *mixture, const ggx_mixture_request *request,
                              ggx_recipe_result *result, ggx_mixture_result *out, ggx_error *error);

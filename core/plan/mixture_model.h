@@ -18,6 +18,7 @@ struct ggx_mixture {
     const char *layout;
     ggx_node *order[GGX_MIXTURE_KEYS];
     uint32_t order_count;
+    int32_t finite;          /* as in ggx_mixture_result */
     int32_t trim;            /* leading axes of length 1 are dropped */
     const ggx_json *without; /* list of globs: keys that are dropped, or NULL */
 };

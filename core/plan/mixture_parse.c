@@ -7,8 +7,9 @@
 
 #define EXTENDS_DEPTH 8
 
-static const char *const words[] = {"id",   "about", "note",   "extends", "when",    "type",   "values", "tensor",
-                                    "keep", "count", "option", "choose",  "imatrix", "header", "layout", NULL};
+static const char *const words[] = {"id",      "about",  "note",   "extends", "when",   "type",
+                                    "values",  "tensor", "keep",   "count",   "option", "choose",
+                                    "imatrix", "header", "layout", "finite",  NULL};
 static const char *const imatrix_words[] = {"types", "unless", "header", "note", NULL};
 static const char *const layout_words[] = {"name", "order", "trim", "without", "note", NULL};
 
@@ -98,6 +99,15 @@ static ggx_status lay_type(const ggx_recipe_parser *parser, const ggx_json *root
     return GGX_OK;
 }
 
+static ggx_status lay_finite(const ggx_recipe_parser *parser, const ggx_json *json, ggx_mixture *m)
+{
+    if (!json) return GGX_OK;
+    if (json->kind != GGX_JSON_TRUE && json->kind != GGX_JSON_FALSE)
+        return GGX_PARSER_FAIL(parser, json, "'finite' is true or false");
+    m->finite = json->kind == GGX_JSON_TRUE;
+    return GGX_OK;
+}
+
 static ggx_status lay_file(const ggx_recipe_parser *parser, const ggx_json *root, ggx_mixture *m)
 {
     ggx_status status = lay_values(parser, ggx_json_get(root, "values"), 0, m);
@@ -110,6 +120,7 @@ static ggx_status lay_file(const ggx_recipe_parser *parser, const ggx_json *root
     if (status == GGX_OK) status = lay_type(parser, root, m);
     if (status == GGX_OK) status = lay_imatrix(parser, ggx_json_get(root, "imatrix"), m);
     if (status == GGX_OK) status = lay_layout(parser, ggx_json_get(root, "layout"), m);
+    if (status == GGX_OK) status = lay_finite(parser, ggx_json_get(root, "finite"), m);
     const ggx_json *header = ggx_json_get(root, "header");
     return status == GGX_OK && header ? ggx_parse_header(parser, header, &m->header) : status;
 }

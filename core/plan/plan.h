@@ -66,6 +66,7 @@ typedef struct ggx_plan_tensor {
     const char *note;          /* why the type is not the one asked for, or NULL */
     uint32_t rule_line;
     uint32_t whole_rows; /* 1: tiles may not cut rows */
+    int32_t finite;      /* 1: a tile whose bytes do not decode to finite numbers is refused */
     const float
         *imatrix; /* weights of the columns, for each slab of the last two axes; or NULL. Tiles stay in one slab */
     uint64_t nbytes;

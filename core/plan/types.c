@@ -242,13 +242,17 @@ static ggx_status copy_as_is(choice *c)
 {
     ggx_plan_tensor *to = c->to;
     const ggx_quant *quant;
+    const int finite = to->finite;
     to->mode = GGX_MODE_COPY;
     to->type = to->view.type;
     to->type_code = GGX_NO_CODE;
     to->decode = NULL;
-    if (ggx_registry_quant(c->registry, ggx_str_of(to->type.name), &quant, NULL) == GGX_OK)
-        to->type_code = quant->type_code;
-    return GGX_OK;
+    to->finite = to->finite && ggx_str_same(ggx_str_of(to->type.name), pivot);
+    if (ggx_registry_quant(c->registry, ggx_str_of(to->type.name), &quant, NULL) != GGX_OK) return GGX_OK;
+    to->type_code = quant->type_code;
+    if (!finite || !(quant->flags & GGX_QUANT_FLOAT)) return GGX_OK;
+    to->finite = 1; /* blocks are copied unseen */
+    return ggx_registry_kernels(c->registry, quant, &to->decode, c->error);
 }
 
 /* What one lossy type has thrown away another cannot keep: to be asked for. */
@@ -348,6 +352,7 @@ ggx_status ggx_plan_types(ggx_plan *plan, ggx_registry *registry, const ggx_reci
         c.to->view = c.from->view;
         c.to->rule_line = c.from->rule_line;
         if (c.mixed) c.to->note = c.mixed->note;
+        c.to->finite = c.mixed && request->mixture->finite;
         ggx_status status = choose_type(&c, wanted_type(c.from, c.mixed, request, &c.explicitly), result->via);
         if (status == GGX_OK) status = choose_label(&c);
         if (status != GGX_OK) return status;

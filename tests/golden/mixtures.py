@@ -312,6 +312,6 @@ def refusals(np, gguf, llama, folder, source, tensors, weights):
     assert not os.path.exists(out)
 
 
-if len(sys.argv) == 1:
+if __name__ == "__main__":
     main()
     oracle.finish()
