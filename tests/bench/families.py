@@ -1,7 +1,7 @@
 """Converts a Llama of 1.1 billion weights in a Hugging Face folder with ggx and with the reference tools, and prints docs/performance.md's table
 of that. By hand:
 
-    GGX=build/release/bin/ggx GGX_ORACLES=.oracles python3 tests/bench/families.py [--layers 22] [--folder DIR] [--runs 1]
+    GGX=build/release/bin/ggx GGX_ORACLES=.oracles .oracles/venv/bin/python3 tests/bench/families.py [--layers 22] [--folder DIR] [--runs 1]
 
 The model is TinyLlama's shapes in bf16 (2.2 GB), normally distributed, made in --folder (else a temporary folder) and removed afterwards. To f16:
 `ggx FOLDER --type f16` and convert_hf_to_gguf.py --outtype f16. To q4_k_m: `ggx FOLDER --type q4_k_m --via f16` and the converter followed by

@@ -1,6 +1,6 @@
 """Quantizes a whole model with ggx and with llama.cpp's own llama_model_quantize, and prints docs/performance.md's table of that. By hand:
 
-    GGX=build/release/bin/ggx GGX_ORACLES=.oracles python3 tests/bench/model.py [--gib 2] [--types q4_k_m,q8_0] [--threads N] [--folder DIR]
+    GGX=build/release/bin/ggx GGX_ORACLES=.oracles .oracles/venv/bin/python3 tests/bench/model.py [--gib 2] [--types q4_k_m,q8_0] [--threads N] [--folder DIR]
                                                                       [--runs 1] [--cpu avx2,f16c]
 
 The model is a llama of f16 matrices, normally distributed, made in --folder (else a temporary folder) and removed afterwards; disk for it
