@@ -1,8 +1,9 @@
 """Promise: with --mmproj a folder's towers for images become the file that llama.cpp's converter makes with its --mmproj, to the byte, for f32, f16, bf16 and
-q8_0. A model without one is refused, and the model itself is not made in its place."""
+q8_0. What the converter refuses is refused, a model without a tower too, and the model itself is not made in its place."""
 import contextlib
 import io
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -27,6 +28,10 @@ def reference(folder, out, kind):
         made(Path(folder), getattr(gguf.LlamaFileType, KINDS[kind]), Path(out)).write()
 
 
+def ggx(folder, out, kind):
+    return subprocess.run([sides.GGX, folder, "-o", out, "--quiet", "--mmproj", "--type", kind], capture_output=True, text=True)
+
+
 def check(name, make, scratch):
     folder = sides.fresh(scratch, name, make)
     theirs, ours = os.path.join(scratch, "theirs.gguf"), os.path.join(scratch, "ours.gguf")
@@ -35,12 +40,12 @@ def check(name, make, scratch):
             if os.path.exists(path):
                 os.remove(path)
         reference(folder, theirs, kind)
-        done = sides.ggx(folder, ours, kind, "--mmproj")
+        done = ggx(folder, ours, kind)
         assert done.returncode == 0, (name, kind, done.stderr)
         if open(theirs, "rb").read() != open(ours, "rb").read():
             return f"{kind} differs:\n{sides.explain(theirs, ours)}"
     os.remove(os.path.join(folder, "preprocessor_config.json"))
-    done = sides.ggx(folder, os.path.join(scratch, "none.gguf"), "f16", "--mmproj")
+    done = ggx(folder, os.path.join(scratch, "none.gguf"), "f16")
     assert done.returncode == 7 and "preprocessor_config.json" in done.stderr and "image_mean" in done.stderr, done.stderr
     return None
 
@@ -56,8 +61,21 @@ with tempfile.TemporaryDirectory() as scratch:
         if said:
             wrong[name] = said
     assert not wrong, list(wrong)
+    for name, (make, word) in vision.REFUSED.items():
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            folder = sides.fresh(scratch, name, make)
+        try:
+            reference(folder, os.path.join(scratch, "none.gguf"), "f16")
+        except ValueError as error:
+            said = error
+        else:
+            raise AssertionError(f"{name}: the converter takes it")
+        done = ggx(folder, os.path.join(scratch, "none.gguf"), "f16")
+        assert done.returncode == 7 and word in done.stderr and done.stderr.count("\n") == 1, (name, done.stderr)
+        assert not os.path.exists(os.path.join(scratch, "none.gguf")), name
+        print(f"{name}: refused, as by the converter ({said}): {done.stderr.strip()}")
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         folder = sides.fresh(scratch, "plain", llama.llama)
-    done = sides.ggx(folder, os.path.join(scratch, "none.gguf"), "f16", "--mmproj")
+    done = ggx(folder, os.path.join(scratch, "none.gguf"), "f16")
     assert done.returncode != 0 and "LlamaForCausalLM" in done.stderr and not os.path.exists(os.path.join(scratch, "none.gguf")), done.stderr
 oracle.finish()
