@@ -14,7 +14,6 @@ VARIANTS = {
     "pixtral-llama": lambda folder: vision.pixtral(folder, "float32", "llama"),
     "llava-text": vision.clip,
     "mistral3-text": vision.mistral3,
-    "mistral3-newer": lambda folder: vision.renamed(folder, vision.mistral3, "language_model.model.", "model.language_model."),
     "ministral3-text": vision.ministral3,
     "ministral3": ministral3,
     "qwen2vl-text": vision.qwen2vl,
