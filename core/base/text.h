@@ -18,6 +18,14 @@ static inline int ggx_str_same(ggx_str a, ggx_str b)
     return a.size == b.size && (!a.size || !memcmp(a.data, b.data, (size_t)a.size));
 }
 
+/* The same as a C string, whose length is not looked for first. */
+static inline int ggx_str_is(ggx_str text, const char *word)
+{
+    for (uint64_t i = 0; i < text.size; i++)
+        if (text.data[i] != word[i] || !word[i]) return 0;
+    return !word[text.size];
+}
+
 /* Order by bytes: <0, 0, >0. */
 int ggx_str_order(ggx_str a, ggx_str b);
 

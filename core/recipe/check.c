@@ -62,7 +62,7 @@ static ggx_status check_name(checker *c, const ggx_node *node, const ggx_local *
     for (uint32_t i = 0; i < c->recipe->value_count; i++)
         if (ggx_str_same(c->recipe->values[i].name, node->text)) return check_value(c, i, node);
     for (uint32_t i = 0; ggx_builtin_names[i]; i++)
-        if (ggx_str_same(ggx_str_of(ggx_builtin_names[i]), node->text)) return GGX_OK;
+        if (ggx_str_is(node->text, ggx_builtin_names[i])) return GGX_OK;
     return unknown_name(c, node, scope);
 }
 

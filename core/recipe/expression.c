@@ -89,7 +89,7 @@ static ggx_str word_ahead(parser *p)
 static int take_word(parser *p, const char *word)
 {
     ggx_str ahead = word_ahead(p);
-    if (!ggx_str_same(ahead, ggx_str_of(word))) return 0;
+    if (!ggx_str_is(ahead, word)) return 0;
     p->at += (uint32_t)ahead.size;
     return 1;
 }
@@ -112,7 +112,7 @@ static ggx_status expect(parser *p, char c, const char *after)
 static int is_keyword(ggx_str word)
 {
     for (size_t i = 0; keywords[i]; i++)
-        if (ggx_str_same(word, ggx_str_of(keywords[i]))) return 1;
+        if (ggx_str_is(word, keywords[i])) return 1;
     return 0;
 }
 
@@ -286,7 +286,7 @@ static ggx_status parse_word(parser *p, ggx_str word, uint32_t begin, ggx_node *
     static const char *const names[] = {"true", "false", "null"};
     p->at += (uint32_t)word.size;
     for (int i = 0; i < 3; i++) {
-        if (!ggx_str_same(word, ggx_str_of(names[i]))) continue;
+        if (!ggx_str_is(word, names[i])) continue;
         if (!(*out = new_node(p, GGX_NODE_CONST, begin, 0))) return no_memory(p);
         (*out)->literal = values[i];
         return GGX_OK;
@@ -396,12 +396,12 @@ static uint32_t take_operator(parser *p, uint32_t level)
 {
     skip_space(p);
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
-        ggx_str text = ggx_str_of(operators[i].text);
-        if (operators[i].level != level) continue;
-        if (is_word_byte(text.data[0])) {
-            if (take_word(p, text.data)) return operators[i].sign;
-        } else if (p->text.size - p->at >= text.size && !memcmp(p->text.data + p->at, text.data, (size_t)text.size)) {
-            p->at += (uint32_t)text.size;
+        const char *text = operators[i].text;
+        if (operators[i].level != level || text[0] != peek(p)) continue;
+        if (is_word_byte(text[0])) {
+            if (take_word(p, text)) return operators[i].sign;
+        } else if (!text[1] || text[1] == peek_next(p)) {
+            p->at += text[1] ? 2 : 1;
             return operators[i].sign;
         }
     }

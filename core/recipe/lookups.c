@@ -479,7 +479,7 @@ const ggx_function *ggx_function_find(ggx_str name)
 {
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const ggx_function *f = tables[t]; f->name; f++)
-            if (ggx_str_same(ggx_str_of(f->name), name)) return f;
+            if (ggx_str_is(name, f->name)) return f;
     return NULL;
 }
 
@@ -511,7 +511,7 @@ int ggx_builtin_value(ggx_eval *eval, ggx_str name, ggx_value *out)
 {
     const ggx_recipe_env *env = eval->env;
     int which = 0;
-    while (ggx_builtin_names[which] && !ggx_str_same(ggx_str_of(ggx_builtin_names[which]), name)) which++;
+    while (ggx_builtin_names[which] && !ggx_str_is(name, ggx_builtin_names[which])) which++;
     switch (which) {
     case 0: *out = text_or_null(env->checkpoint->reader_name); return 1;
     case 1: *out = text_or_null(env->writer); return 1;

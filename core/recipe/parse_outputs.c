@@ -8,7 +8,7 @@ static uint32_t field_type(ggx_str word)
     static const uint32_t types[] = {GGX_KV_U8,  GGX_KV_I8,   GGX_KV_U16,    GGX_KV_I16, GGX_KV_U32, GGX_KV_I32,
                                      GGX_KV_F32, GGX_KV_BOOL, GGX_KV_STRING, GGX_KV_U64, GGX_KV_I64, GGX_KV_F64};
     for (uint32_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (ggx_str_same(ggx_str_of(ggx_field_words[i]), word)) return types[i];
+        if (ggx_str_is(word, ggx_field_words[i])) return types[i];
     return UINT32_MAX;
 }
 

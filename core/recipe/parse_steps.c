@@ -82,7 +82,7 @@ static ggx_status parse_step(const ggx_recipe_parser *parser, const ggx_json *js
         }
     }
     if (!word.size) return GGX_PARSER_FAIL(parser, json, "an operation is a word, or an object with one word");
-    while (step->kind < GGX_DO_IF && !ggx_str_same(ggx_str_of(ggx_step_words[step->kind]), word)) step->kind++;
+    while (step->kind < GGX_DO_IF && !ggx_str_is(word, ggx_step_words[step->kind])) step->kind++;
     if (step->kind == GGX_DO_IF) {
         const char *near = ggx_word_nearest(ggx_step_words, word);
         return GGX_PARSER_FAIL(parser, json, "there is no operation '%.*s'%s%s%s",

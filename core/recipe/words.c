@@ -53,7 +53,7 @@ ggx_status ggx_parser_words(const ggx_recipe_parser *parser, const ggx_json *obj
     if (status != GGX_OK) return status;
     for (const ggx_json *at = object->first; at; at = at->next) {
         uint32_t i = 0;
-        while (words[i] && !ggx_str_same(ggx_str_of(words[i]), at->key)) i++;
+        while (words[i] && !ggx_str_is(at->key, words[i])) i++;
         if (words[i]) continue;
         const char *near = ggx_word_nearest(words, at->key);
         ggx_json key = {.line = at->key_line, .column = at->key_column};
