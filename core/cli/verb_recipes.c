@@ -210,7 +210,7 @@ static ggx_str shape_text(ggx_arena *arena, const uint64_t *shape, uint32_t rank
 /* How the output comes from its sources, in a few words. */
 static ggx_str how_text(ggx_arena *arena, const ggx_recipe_tensor *t)
 {
-    static const char *const names[] = {"", "cast", "add", "mul", "neg", "exp"};
+    static const char *const names[] = {"", "cast", "add", "mul", "neg", "exp", "ternary", "scale"};
     uint64_t tensor, offset;
     ggx_str text = ggx_view_contiguous(&t->view, &tensor, &offset) ? GGX_LIT("in order")
                    : t->view.piece_count > 1 ? ggx_arena_format(arena, "%u pieces", t->view.piece_count)

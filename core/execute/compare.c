@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "execute/gather.h"
+#include "execute/measure.h"
 #include "execute/operations.h"
 #include <ggx_sdk/error.h>
 #include <math.h>
@@ -131,11 +132,22 @@ static ggx_status open_rounding(rounding *r, ggx_registry *registry, const ggx_q
     return r->values && r->blocks && taken ? GGX_OK : ggx_fail(error, GGX_E_NOMEM, "out of memory");
 }
 
-static ggx_status read_box(side *s, const ggx_box *box, uint64_t n, ggx_error *error)
+static ggx_status read_box(side *s, const ggx_box *box, ggx_error *error)
 {
     const ggx_operand *o = s->operand;
     ggx_status status = ggx_gather_f32(&s->gather, o->view, box, s->decode, s->values, error);
-    if (status == GGX_OK) ggx_ops_apply(o->ops, s->casts, o->op_count, s->values, n, s->cast);
+    if (status == GGX_OK) ggx_ops_apply(o->ops, s->casts, o->op_count, box, s->values, s->cast);
+    return status;
+}
+
+/* What its operations must know of the whole tensor. */
+static ggx_status measure_side(side *s, const ggx_run *run, ggx_error *error)
+{
+    const ggx_operand *o = s->operand;
+    const ggx_measuring m = {&s->gather, s->decode, o->ops, s->casts, o->op_count, s->values, RUN_ELEMS, s->cast, run};
+    ggx_status status = GGX_OK;
+    for (uint32_t i = 0; i < o->op_count && status == GGX_OK; i++)
+        if (o->ops[i].measure && o->ops[i].measure->state != GGX_MEASURE_KNOWN) status = ggx_measure_op(&m, i, error);
     return status;
 }
 
@@ -193,8 +205,8 @@ static ggx_status walk(side *a, side *b, rounding *r, const ggx_run *run, sums *
         if (run && run->canceled && *run->canceled) return ggx_fail(error, GGX_E_CANCELED, "stopped");
         const uint64_t n = cut_box(view, step, &box);
         if (!n) return GGX_OK;
-        ggx_status status = read_box(a, &box, n, error);
-        if (status == GGX_OK) status = read_box(b, &box, n, error);
+        ggx_status status = read_box(a, &box, error);
+        if (status == GGX_OK) status = read_box(b, &box, error);
         if (status != GGX_OK) return status;
         add(a->values, b->values, n, s, d);
         if (r->wanted)
@@ -218,6 +230,7 @@ ggx_status ggx_views_compare(const ggx_operand *a, const ggx_operand *b, const g
     if (status == GGX_OK && (a->view->rank != b->view->rank ||
                              memcmp(a->view->shape, b->view->shape, a->view->rank * sizeof *a->view->shape) != 0))
         status = ggx_fail(error, GGX_E_UNSUPPORTED, "the two have other shapes");
+    for (int i = 0; i < 2 && status == GGX_OK; i++) status = measure_side(&sides[i], run, error);
     if (status == GGX_OK) status = walk(&sides[0], &sides[1], &r, run, &s, out, error);
     if (status == GGX_OK) finish(&s, out);
     out->bits = 8.0 * b->view->type.block_bytes / b->view->type.block_elems;

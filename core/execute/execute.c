@@ -4,6 +4,7 @@
 #include "base/pool.h"
 #include "execute/finite.h"
 #include "execute/gather.h"
+#include "execute/measure.h"
 #include "execute/operations.h"
 #include <ggx_sdk/error.h>
 #include <stdatomic.h>
@@ -18,7 +19,7 @@ typedef struct shared {
     const ggx_plan_tensor **tensors; /* of all plans, without those that are twins */
     uint64_t *first_job;             /* of each of them; one job a tile, or one for all tiles of a sequential tensor */
     uint64_t tensor_count, job_count;
-    atomic_uint_fast64_t next_job;
+    atomic_uint_fast64_t next_job, next_measured;
     atomic_int failed;
     pthread_mutex_t sequential;
     pthread_mutex_t error_lock;
@@ -157,7 +158,8 @@ static int same_ops(const ggx_plan_tensor *a, const ggx_plan_tensor *b)
     if (a->op_count != b->op_count) return 0;
     for (uint32_t i = 0; i < a->op_count; i++) {
         const ggx_op *x = &a->ops[i], *y = &b->ops[i];
-        if (x->kind != y->kind || memcmp(&x->value, &y->value, sizeof x->value) || a->op_kernels[i] != b->op_kernels[i])
+        if (x->kind != y->kind || x->kind >= GGX_OP_TERNARY || memcmp(&x->value, &y->value, sizeof x->value) ||
+            a->op_kernels[i] != b->op_kernels[i])
             return 0;
     }
     return 1;
@@ -173,7 +175,7 @@ static ggx_status load_values(worker *w, const ggx_plan_tensor *t, const ggx_box
         t->decode->dequantize(w->out, w->values, elems);
     else
         memcpy(w->values, w->out, (size_t)elems * sizeof *w->values);
-    if (status == GGX_OK) ggx_ops_apply(t->ops, t->op_kernels, t->op_count, w->values, elems, w->cast);
+    if (status == GGX_OK) ggx_ops_apply(t->ops, t->op_kernels, t->op_count, box, w->values, w->cast);
     return status;
 }
 
@@ -279,6 +281,13 @@ static int open_worker(worker *w, shared *s)
     return 1;
 }
 
+static void no_buffers(shared *s)
+{
+    ggx_error error;
+    fail(s, GGX_E_NOMEM,
+         (ggx_fail(&error, GGX_E_NOMEM, "no memory for a worker's buffers; lower --memory or --threads"), &error));
+}
+
 /* The tensor that a job belongs to: binary search in the first jobs. */
 static uint64_t tensor_of_job(const shared *s, uint64_t job)
 {
@@ -299,9 +308,7 @@ static void work(void *context, uint32_t index)
     worker w;
     (void)index;
     if (!open_worker(&w, s)) {
-        ggx_error error;
-        fail(s, GGX_E_NOMEM,
-             (ggx_fail(&error, GGX_E_NOMEM, "no memory for a worker's buffers; lower --memory or --threads"), &error));
+        no_buffers(s);
         return;
     }
     while (!atomic_load(&s->failed)) {
@@ -319,6 +326,69 @@ static void work(void *context, uint32_t index)
         }
     }
     free_worker(&w);
+}
+
+/* --- what must be known of whole tensors ------------------------------------------------------------------------------------------- */
+
+static int claim(shared *s, ggx_measure *measure)
+{
+    pthread_mutex_lock(&s->error_lock);
+    const int mine = measure->state == GGX_MEASURE_NONE;
+    if (mine) measure->state = GGX_MEASURE_CLAIMED;
+    pthread_mutex_unlock(&s->error_lock);
+    return mine;
+}
+
+static int any_wanted(const worker *w, const ggx_plan_tensor *t)
+{
+    for (uint64_t tile = 0; tile < t->tile_count; tile++)
+        if (is_wanted(w, t, tile)) return 1;
+    return 0;
+}
+
+static ggx_status measure_tensor(worker *w, const ggx_plan_tensor *t, const ggx_tile_memory *memory)
+{
+    ggx_status status = GGX_OK;
+    const ggx_measuring m = {&w->gather, t->decode,     t->ops,  t->op_kernels, t->op_count,
+                             w->values,  memory->elems, w->cast, w->s->run};
+    for (uint32_t i = 0; i < t->op_count && status == GGX_OK; i++) {
+        if (!t->ops[i].measure || t->ops[i].measure->state == GGX_MEASURE_KNOWN || !any_wanted(w, t)) continue;
+        if (claim(w->s, t->ops[i].measure)) status = ggx_measure_op(&m, i, &w->error);
+    }
+    return status;
+}
+
+static void measure(void *context, uint32_t index)
+{
+    shared *s = context;
+    worker w;
+    (void)index;
+    if (!open_worker(&w, s)) {
+        no_buffers(s);
+        return;
+    }
+    while (!atomic_load(&s->failed)) {
+        const uint64_t tensor = atomic_fetch_add(&s->next_measured, 1);
+        if (tensor >= s->tensor_count) break;
+        ggx_tile_memory m;
+        ggx_plan_tile_memory(s->tensors[tensor], &m);
+        w.gather.stage_elems = m.stage_elems;
+        for (const ggx_plan_tensor *t = s->tensors[tensor]; t; t = t->twin) {
+            w.gather.checkpoint = s->plans[t->plan]->checkpoint;
+            ggx_status status = measure_tensor(&w, t, &m);
+            if (status != GGX_OK) fail(s, status, &w.error);
+        }
+    }
+    free_worker(&w);
+}
+
+static int must_measure(const shared *s)
+{
+    for (uint64_t i = 0; i < s->tensor_count; i++)
+        for (const ggx_plan_tensor *t = s->tensors[i]; t; t = t->twin)
+            for (uint32_t k = 0; k < t->op_count; k++)
+                if (t->ops[k].measure && t->ops[k].measure->state != GGX_MEASURE_KNOWN) return 1;
+    return 0;
 }
 
 static void list_jobs(shared *s, const ggx_plan *const *plans, uint32_t count)
@@ -346,7 +416,9 @@ ggx_status ggx_execute(const ggx_plan *const *plans, const ggx_tile_sink *sinks,
         list_jobs(&s, plans, count);
         pthread_mutex_init(&s.sequential, NULL);
         pthread_mutex_init(&s.error_lock, NULL);
-        status = s.job_count ? ggx_pool_run(s.plan->workers, work, &s) : GGX_OK;
+        if (must_measure(&s)) status = ggx_pool_run(s.plan->workers, measure, &s);
+        if (status == GGX_OK && s.job_count && !atomic_load(&s.failed))
+            status = ggx_pool_run(s.plan->workers, work, &s);
         pthread_mutex_destroy(&s.sequential);
         pthread_mutex_destroy(&s.error_lock);
     }

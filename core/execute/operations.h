@@ -7,8 +7,9 @@
 /* Bytes of `temporary` for each element: no type that a cast goes through is wider. */
 #define GGX_CAST_BYTES 8u
 
-/* [pure] Does the operations in order. kernels[i] are those of a CAST's type, NULL for f32 and for every other kind. */
-void ggx_ops_apply(const ggx_op *ops, const ggx_kernels *const *kernels, uint32_t count, float *values, uint64_t n,
-                   void *temporary);
+/* [pure] Does the operations in order on the values of a box, packed in C order. kernels[i] are those of a CAST's type, NULL for f32
+ * and for every other kind. What they measure must be known. */
+void ggx_ops_apply(const ggx_op *ops, const ggx_kernels *const *kernels, uint32_t count, const ggx_box *box,
+                   float *values, void *temporary);
 
 #endif

@@ -87,6 +87,12 @@ static int is_in_place(const ggx_tensor *t)
 /* Tensors whose bytes core does not read itself are refused, as their reader may go back and forth; but for those that lie in place. */
 static ggx_status check_access(const ggx_streaming *s, const ggx_plan_tensor *t, ggx_error *error)
 {
+    for (uint32_t i = 0; i < t->op_count; i++)
+        if (t->ops[i].measure)
+            return ggx_fail(error, GGX_E_UNSUPPORTED,
+                            "tensor '%.*s' must be measured before it is written: this model cannot stream; download "
+                            "it",
+                            GGX_STR_ARGS(t->name));
     for (uint32_t i = 0; i < t->view.piece_count; i++) {
         const uint64_t tensor = t->view.pieces[i].tensor;
         if (tensor == GGX_CONST_TENSOR || is_in_place(&s->plan->checkpoint->tensors[tensor])) continue;

@@ -48,6 +48,11 @@ static void digest_tensor(ggx_digest *d, const ggx_plan_tensor *t, const ggx_che
         ggx_digest_u64(d, t->ops[i].kind);
         ggx_digest_bytes(d, &t->ops[i].value, sizeof t->ops[i].value);
         ggx_digest_bytes(d, t->ops[i].type.data, t->ops[i].type.size);
+        ggx_digest_u64(d, t->ops[i].axis);
+        if (t->ops[i].factors)
+            ggx_digest_bytes(d, t->ops[i].factors, t->view.shape[t->ops[i].axis] * sizeof *t->ops[i].factors);
+        for (uint32_t p = 0; t->ops[i].measure && p < t->ops[i].measure->over.piece_count; p++)
+            digest_piece(d, &t->ops[i].measure->over.pieces[p], t->ops[i].measure->over.rank);
     }
     if (t->imatrix) {
         uint64_t weights = t->view.shape[t->view.rank - 1];

@@ -221,7 +221,7 @@ static ggx_status choose_casts(choice *c, ggx_str via)
     to->op_kernels = ggx_arena_array(c->arena, n, sizeof *to->op_kernels);
     if (!ops || !to->op_kernels) return ggx_fail(c->error, GGX_E_NOMEM, "out of memory");
     if (c->from->op_count) memcpy(ops, c->from->ops, c->from->op_count * sizeof *ops);
-    if (extra) ops[n - 1] = (ggx_op){GGX_OP_CAST, 0, via};
+    if (extra) ops[n - 1] = (ggx_op){.kind = GGX_OP_CAST, .type = via};
     to->ops = ops;
     to->op_count = n;
     for (uint32_t i = 0; i < n; i++) {
@@ -367,6 +367,12 @@ ggx_status ggx_plan_types(ggx_plan *plan, ggx_registry *registry, const ggx_reci
                 c.to->sequential = 1;
             if (ggx_decoded_at(plan->checkpoint, source)) c.to->packed = 1;
         }
+        for (uint32_t k = 0; k < c.to->op_count; k++)
+            if (c.to->sequential && c.to->ops[k].measure)
+                return ggx_fail(error, GGX_E_UNSUPPORTED,
+                                "tensor '%.*s' can be read once only, and all of it must be measured first; save the "
+                                "model as safetensors",
+                                GGX_STR_ARGS(c.to->name));
     }
     return GGX_OK;
 }

@@ -15,6 +15,8 @@ const char *ggx_steps_one_way(const ggx_step *first)
         case GGX_DO_SPLIT: return "a part is cut out";
         case GGX_DO_REPEAT: return "elements are repeated";
         case GGX_DO_EXP: return "exp is not undone";
+        case GGX_DO_TERNARY: return "what was rounded to three values is lost";
+        case GGX_DO_SCALE: return "factors along an axis are not undone";
         default: break;
         }
     }

@@ -302,6 +302,10 @@ static ggx_status make_output(ggx_apply *apply, uint32_t index, uint32_t into, c
     if (status == GGX_OK) status = choose_types(apply, output, t);
     if (status == GGX_OK && output->rows)
         status = ggx_steps_axis(apply->eval, output->rows, t->view.rank ? t->view.rank : 1, &t->row_axes);
+    for (uint32_t i = 0; status == GGX_OK && i < own.count; i++)
+        if (own.op[i].kind == GGX_OP_SCALE && (output->rows || (apply->profile && apply->profile->layout.first)))
+            return ggx_origin_fail(&output->origin, GGX_WHOLE, apply->error, GGX_E_USAGE,
+                                   "'scale' belongs to an axis, and 'rows' or the profile's 'layout' would change it");
     if (status != GGX_OK) return status;
     t->name = ggx_arena_str(apply->arena, name);
     ggx_op *kept = ggx_arena_array(apply->arena, own.count, sizeof *kept);

@@ -59,6 +59,8 @@ enum {
     GGX_DO_MUL,
     GGX_DO_NEG,
     GGX_DO_EXP,
+    GGX_DO_TERNARY,
+    GGX_DO_SCALE,
     GGX_DO_IF
 };
 
@@ -69,8 +71,8 @@ typedef struct ggx_steps {
 struct ggx_step {
     uint32_t kind;
     ggx_origin origin;
-    ggx_node *value; /* PERMUTE, RESHAPE: list; SQUEEZE (may be NULL), UNSQUEEZE: axis; CAST, ADD, MUL; IF: condition */
-    ggx_node *axis;  /* SLICE, SPLIT, REPEAT */
+    ggx_node *value; /* PERMUTE, RESHAPE: list; SQUEEZE (may be NULL), UNSQUEEZE: axis; CAST, ADD, MUL, TERNARY; SCALE: list; IF: condition */
+    ggx_node *axis;  /* SLICE, SPLIT, REPEAT, SCALE */
     ggx_node *start, *stop; /* SLICE, may be NULL; SPLIT: parts or NULL, and sizes or NULL; REPEAT: times */
     ggx_node *take;         /* SPLIT */
     ggx_steps body;         /* IF */

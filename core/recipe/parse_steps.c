@@ -23,6 +23,8 @@ static const struct {
     [GGX_DO_MUL] = {WITH_VALUE, {NULL}},
     [GGX_DO_NEG] = {ALONE, {NULL}},
     [GGX_DO_EXP] = {ALONE, {NULL}},
+    [GGX_DO_TERNARY] = {WITH_VALUE, {NULL}},
+    [GGX_DO_SCALE] = {WITH_OBJECT, {"axis", "by", NULL}},
     [GGX_DO_IF] = {WITH_VALUE, {NULL}},
 };
 
@@ -39,6 +41,7 @@ static ggx_status parse_object(const ggx_recipe_parser *parser, const ggx_json *
     if (status == GGX_OK) status = need(parser, json, "axis", &step->axis);
     if (status != GGX_OK) return status;
     if (step->kind == GGX_DO_REPEAT) return need(parser, json, "times", &step->start);
+    if (step->kind == GGX_DO_SCALE) return need(parser, json, "by", &step->value);
     if (step->kind == GGX_DO_SLICE) {
         status = ggx_parser_value(parser, ggx_json_get(json, "start"), &step->start);
         return status == GGX_OK ? ggx_parser_value(parser, ggx_json_get(json, "stop"), &step->stop) : status;

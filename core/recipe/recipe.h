@@ -14,11 +14,27 @@
 #define GGX_OP_ADD 2  /* + value */
 #define GGX_OP_MUL 3  /* × value */
 #define GGX_OP_NEG 4
-#define GGX_OP_EXP 5 /* e^x, by core/base/math.h: the same bytes on every machine */
+#define GGX_OP_EXP 5     /* e^x, by core/base/math.h: the same bytes on every machine */
+#define GGX_OP_TERNARY 6 /* to -1, 0 or 1 times the mean magnitude of a whole tensor */
+#define GGX_OP_SCALE 7   /* × a factor that the place on one axis of the view decides */
+
+/* What a pass over a whole tensor finds before its tiles are made (execute/measure.h). */
+typedef struct ggx_measure {
+    ggx_view over; /* its elements after the operations before this one are measured */
+    float mean;    /* of their magnitudes */
+    int32_t state; /* GGX_MEASURE_* */
+} ggx_measure;
+#define GGX_MEASURE_NONE 0
+#define GGX_MEASURE_CLAIMED 1 /* somebody is at it */
+#define GGX_MEASURE_KNOWN 2
+
 typedef struct ggx_op {
-    uint32_t kind; /* GGX_OP_* */
-    float value;   /* ADD, MUL */
-    ggx_str type;  /* CAST: name of a tensor type */
+    uint32_t kind;        /* GGX_OP_* */
+    float value;          /* ADD, MUL; TERNARY: the least mean that counts */
+    ggx_str type;         /* CAST: name of a tensor type */
+    ggx_measure *measure; /* TERNARY; plans of one result share it */
+    const float *factors; /* SCALE: one for each place on the axis */
+    uint32_t axis;
 } ggx_op;
 
 /* One output tensor as a rule made it. */

@@ -169,10 +169,52 @@ static int rounds(const ggx_apply *apply, const ggx_step *step, const ggx_view *
            ggx_str_same(apply->profile->rounding, ggx_str_of(view->type.name));
 }
 
+/* The factors along an axis of the view, as floats. */
+static ggx_status read_factors(ggx_apply *apply, const ggx_step *step, const ggx_view *view, ggx_op *op)
+{
+    ggx_value list;
+    ggx_status status = ggx_steps_axis(apply->eval, step->axis, view->rank, &op->axis);
+    if (status == GGX_OK) status = ggx_eval_list(apply->eval, step->value, &list);
+    if (status != GGX_OK) return status;
+    if (list.count != view->shape[op->axis])
+        return GGX_NODE_FAIL(apply->eval, step->value, "tensor '%.*s' has %llu there, and these are %llu factors",
+                             GGX_STR_ARGS(apply->current), (unsigned long long)view->shape[op->axis],
+                             (unsigned long long)list.count);
+    float *factors = ggx_arena_array(apply->arena, list.count, sizeof *factors);
+    if (!factors) return ggx_fail(apply->error, GGX_E_NOMEM, "no memory for the recipe's result");
+    for (uint64_t i = 0; i < list.count; i++) {
+        const ggx_value *v = &list.at.items[i];
+        if (v->kind != GGX_VALUE_INT && v->kind != GGX_VALUE_FLOAT)
+            return GGX_NODE_FAIL(apply->eval, step->value, "factor %llu is no number but %s", (unsigned long long)i,
+                                 ggx_value_kind(v));
+        factors[i] = (float)(v->kind == GGX_VALUE_INT ? (double)v->integer : v->real);
+    }
+    op->factors = factors;
+    return GGX_OK;
+}
+
+/* The whole tensor as it is here is measured, whatever is cut from it later. */
+static ggx_status plan_measure(ggx_apply *apply, const ggx_step *step, const ggx_view *view, const ggx_op_list *ops,
+                               ggx_op *op)
+{
+    ggx_error inner = {0};
+    for (uint32_t i = 0; i < ops->count; i++)
+        if (ops->op[i].measure)
+            return ggx_origin_fail(&step->origin, GGX_WHOLE, apply->error, GGX_E_USAGE,
+                                   "'%s' stands twice for one tensor; a tensor is measured once",
+                                   ggx_step_words[step->kind]);
+    op->measure = ggx_arena_alloc(apply->arena, sizeof *op->measure);
+    if (!op->measure) return ggx_fail(apply->error, GGX_E_NOMEM, "no memory for the recipe's result");
+    memset(op->measure, 0, sizeof *op->measure);
+    ggx_status status = ggx_view_copy(apply->arena, view, &op->measure->over, &inner);
+    return status == GGX_OK ? status : ggx_apply_view_fail(apply, &step->origin, status, &inner);
+}
+
 static ggx_status pointwise(ggx_apply *apply, const ggx_step *step, const ggx_view *view, ggx_op_list *ops)
 {
     const uint32_t needed = rounds(apply, step, view) ? 2 : 1;
-    static const uint32_t kinds[] = {GGX_OP_CAST, GGX_OP_ADD, GGX_OP_MUL, GGX_OP_NEG, GGX_OP_EXP};
+    static const uint32_t kinds[] = {GGX_OP_CAST, GGX_OP_ADD,     GGX_OP_MUL,  GGX_OP_NEG,
+                                     GGX_OP_EXP,  GGX_OP_TERNARY, GGX_OP_SCALE};
     ggx_op op = {.kind = kinds[step->kind - GGX_DO_CAST]};
     if (!ops)
         return ggx_origin_fail(&step->origin, GGX_WHOLE, apply->error, GGX_E_USAGE,
@@ -187,22 +229,37 @@ static ggx_status pointwise(ggx_apply *apply, const ggx_step *step, const ggx_vi
         if (status == GGX_OK) op.type = ggx_arena_str(apply->arena, op.type);
         if (status == GGX_OK && !op.type.data)
             return ggx_fail(apply->error, GGX_E_NOMEM, "no memory for the recipe's result");
+    } else if (step->kind == GGX_DO_SCALE) {
+        status = read_factors(apply, step, view, &op);
     } else if (step->value) {
         double value = 0;
         status = ggx_eval_real(apply->eval, step->value, &value);
         op.value = (float)value;
     }
+    if (status == GGX_OK && step->kind == GGX_DO_TERNARY) status = plan_measure(apply, step, view, ops, &op);
     if (status != GGX_OK) return status;
     ops->op[ops->count++] = op;
     if (needed > 1) ops->op[ops->count++] = (ggx_op){.kind = GGX_OP_CAST, .type = apply->profile->rounding};
     return GGX_OK;
 }
 
+/* Behind factors along an axis the axes must stay. */
+static ggx_status check_order(ggx_apply *apply, const ggx_step *step, const ggx_op_list *ops)
+{
+    for (uint32_t i = 0; ops && step->kind < GGX_DO_CAST && i < ops->count; i++)
+        if (ops->op[i].kind == GGX_OP_SCALE)
+            return ggx_origin_fail(&step->origin, GGX_WHOLE, apply->error, GGX_E_USAGE,
+                                   "'%s' behind 'scale' would move what its factors belong to; put it before",
+                                   ggx_step_words[step->kind]);
+    return GGX_OK;
+}
+
 static ggx_status run_step(ggx_apply *apply, const ggx_step *step, ggx_view *view, ggx_op_list *ops)
 {
     ggx_error inner = {0};
-    ggx_status status;
+    ggx_status status = check_order(apply, step, ops);
     int truth;
+    if (status != GGX_OK) return status;
     switch (step->kind) {
     case GGX_DO_TRANSPOSE:
     case GGX_DO_REVERSE:

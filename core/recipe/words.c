@@ -10,7 +10,7 @@ const char *const ggx_rule_words[] = {"from",  "to",       "do",     "into",    
                                       "group", "const",    "decode", "beside",  "together", "note",  NULL};
 const char *const ggx_step_words[] = {"transpose", "reverse",   "permute", "reshape", "slice", "split",
                                       "squeeze",   "unsqueeze", "repeat",  "cast",    "add",   "mul",
-                                      "neg",       "exp",       "if",      NULL};
+                                      "neg",       "exp",       "ternary", "scale",   "if",    NULL};
 const char *const ggx_profile_words[] = {"header",   "order", "layout", "via",      "vectors", "sequence", "rounding",
                                          "matrices", "type",  "label",  "fallback", "note",    NULL};
 const char *const ggx_field_words[] = {"u8",  "i8",  "u16", "i16",  "u32",  "i32",      "f32", "bool", "str",

@@ -235,6 +235,22 @@ static const struct {
     {"w f32 2x3\n", RULES("{\"from\": \"w\", \"to\": \"{''}\"}"), GGX_E_MALFORMED, "an output's name is empty"},
     {"w f32 2x3\n", RULES("{\"from\": [\"w\", {\"from\": \"w\", \"do\": [\"neg\"]}], \"concat\": 0, \"to\": \"w\"}"),
      GGX_E_USAGE, "'neg' changes elements; here only views"},
+    {"w f32 2x3\n", RULES("{\"from\": \"w\", \"to\": \"x\", \"do\": [{\"scale\": {\"axis\": 0, \"by\": [1, 2, 3]}}]}"),
+     GGX_E_MALFORMED, "tensor 'w' has 2 there, and these are 3 factors"},
+    {"w f32 2\n", RULES("{\"from\": \"w\", \"to\": \"x\", \"do\": [{\"scale\": {\"axis\": 0, \"by\": [1, \"a\"]}}]}"),
+     GGX_E_MALFORMED, "factor 1 is no number but string"},
+    {"w f32 2\n", RULES("{\"from\": \"w\", \"to\": \"x\", \"do\": [{\"scale\": {\"axis\": 1, \"by\": [1, 2]}}]}"),
+     GGX_E_MALFORMED, "there is no axis 1 among 1"},
+    {"w f32 2\n", RULES("{\"from\": \"w\", \"to\": \"x\", \"do\": [{\"scale\": {\"axis\": 0}}]}"), GGX_E_USAGE,
+     "'by' is missing"},
+    {"w f32 2\n",
+     RULES("{\"from\": \"w\", \"to\": \"x\", \"do\": [{\"scale\": {\"axis\": 0, \"by\": [1, 2]}}, \"transpose\"]}"),
+     GGX_E_USAGE, "'transpose' behind 'scale' would move what its factors belong to"},
+    {"w f32 2\n",
+     RULES("{\"from\": \"w\", \"to\": \"x\", \"rows\": 0, \"do\": [{\"scale\": {\"axis\": 0, \"by\": [1, 2]}}]}"),
+     GGX_E_USAGE, "'scale' belongs to an axis, and 'rows'"},
+    {"w f32 2\n", RULES("{\"from\": \"w\", \"to\": \"x\", \"do\": [{\"ternary\": 0}, \"neg\", {\"ternary\": 0}]}"),
+     GGX_E_USAGE, "'ternary' stands twice for one tensor"},
     {"w f32 2\n", RULES("{\"from\": \"w\", \"to\": \"w\"}, {\"const\": [1, 2], \"shape\": [3], \"to\": \"c\"}"),
      GGX_E_MALFORMED, "2 numbers do not fill a shape of 3"},
     {"w f32 2\n", RULES("{\"from\": \"w\", \"to\": \"w\"}, {\"const\": [\"a\"], \"to\": \"c\"}"), GGX_E_MALFORMED,
@@ -366,6 +382,39 @@ static void every_use_of_a_tensor_is_listed_with_its_rule(void **state)
     ggx_arena_free(&arena);
 }
 
+static void a_whole_tensor_is_measured_before_it_is_cut(void **state)
+{
+    (void)state;
+    ggx_arena arena;
+    ggx_recipe_result result;
+    ggx_error error;
+    ggx_arena_init(&arena, 64 << 20);
+    fake *f = fake_make("a f32 4x2\n");
+    assert_int_equal(
+        fake_apply(
+            &arena, f,
+            RULES("{\"from\": \"a\", \"do\": [{\"ternary\": 1e-5}], \"into\": [{\"to\": \"x\", \"do\": [{\"split\": "
+                  "{\"axis\": 0, \"parts\": 2, \"take\": 0}}]}, {\"to\": \"y\", \"do\": [{\"slice\": {\"axis\": 0, "
+                  "\"start\": 2}}, {\"scale\": {\"axis\": -1, \"by\": [2, 0.5]}}]}]}"),
+            "out", &result, &error),
+        GGX_OK);
+    assert_int_equal(result.tensor_count, 2);
+    const ggx_op *x = result.tensors[0].ops, *y = result.tensors[1].ops;
+    assert_int_equal(result.tensors[0].op_count, 1);
+    assert_int_equal(result.tensors[1].op_count, 2);
+    assert_int_equal(x->kind, GGX_OP_TERNARY);
+    assert_true(x->value == 1e-5f);
+    assert_ptr_equal(x->measure, y->measure); /* once for both */
+    assert_int_equal(x->measure->over.shape[0], 4);
+    assert_int_equal(x->measure->state, GGX_MEASURE_NONE);
+    assert_int_equal(result.tensors[0].view.shape[0], 2);
+    assert_int_equal(y[1].kind, GGX_OP_SCALE);
+    assert_int_equal(y[1].axis, 1);
+    assert_true(y[1].factors[0] == 2.0f && y[1].factors[1] == 0.5f);
+    fake_free(f);
+    ggx_arena_free(&arena);
+}
+
 static void a_condition_that_cannot_be_computed_does_not_hold(void **state)
 {
     (void)state;
@@ -419,6 +468,7 @@ int main(void)
         cmocka_unit_test(refusals_say_where_and_why),
         cmocka_unit_test(header_fields_have_types_order_and_conditions),
         cmocka_unit_test(every_use_of_a_tensor_is_listed_with_its_rule),
+        cmocka_unit_test(a_whole_tensor_is_measured_before_it_is_cut),
         cmocka_unit_test(a_condition_that_cannot_be_computed_does_not_hold),
         cmocka_unit_test(without_a_recipe_everything_stays_but_what_is_auxiliary),
     };
