@@ -71,8 +71,9 @@ typedef struct ggx_steps {
 struct ggx_step {
     uint32_t kind;
     ggx_origin origin;
-    ggx_node *value; /* PERMUTE, RESHAPE: list; SQUEEZE (may be NULL), UNSQUEEZE: axis; CAST, ADD, MUL, TERNARY; SCALE: list; IF: condition */
-    ggx_node *axis;  /* SLICE, SPLIT, REPEAT, SCALE */
+    ggx_node *
+        value; /* PERMUTE, RESHAPE, SCALE: list; SQUEEZE (may be NULL), UNSQUEEZE: axis; CAST … TERNARY; IF: condition */
+    ggx_node *axis;         /* SLICE, SPLIT, REPEAT, SCALE */
     ggx_node *start, *stop; /* SLICE, may be NULL; SPLIT: parts or NULL, and sizes or NULL; REPEAT: times */
     ggx_node *take;         /* SPLIT */
     ggx_steps body;         /* IF */
