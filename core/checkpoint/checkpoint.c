@@ -428,6 +428,28 @@ void ggx_checkpoint_close(ggx_checkpoint *c)
     ggx_arena_free(&c->arena);
 }
 
+ggx_status ggx_checkpoint_rename(ggx_arena *arena, const ggx_checkpoint *base, const ggx_str *names,
+                                 ggx_checkpoint **out, ggx_error *error)
+{
+    ggx_checkpoint *c = ggx_arena_alloc(arena, sizeof *c);
+    if (c) {
+        *c = *base;
+        c->opened = 0; /* nothing is owed to its reader */
+        c->tensor_capacity = base->tensor_count;
+        c->tensors = ggx_arena_array(arena, base->tensor_count, sizeof *c->tensors);
+        c->tensor_index = ggx_arena_array(arena, base->tensor_slots, sizeof *c->tensor_index);
+    }
+    if (!c || !c->tensors || !c->tensor_index)
+        return ggx_fail(error, GGX_E_NOMEM, "no memory for %llu tensors", (unsigned long long)base->tensor_count);
+    for (uint64_t i = 0; i < c->tensor_count; i++) {
+        c->tensors[i] = base->tensors[i];
+        c->tensors[i].name = names[i];
+        c->tensor_index[find_slot(c, c->tensor_index, c->tensor_slots, tensor_name, names[i])] = (uint32_t)(i + 1);
+    }
+    *out = c;
+    return GGX_OK;
+}
+
 /* --- overlays ------------------------------------------------------------------------------------------------------------------- */
 
 ggx_status ggx_overlay_make(ggx_arena *arena, const ggx_checkpoint *base, uint64_t room, ggx_checkpoint **out,

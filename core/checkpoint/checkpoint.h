@@ -29,6 +29,11 @@ typedef struct ggx_checkpoint {
     int32_t opened;                     /* 1: the reader's open was called, so close is owed */
 } ggx_checkpoint;
 
+/* The same checkpoint with other names: names[i] for tensor i, unique and NUL-terminated. Lives in the arena, as names must; nothing to
+ * close, and `base` must live longer. */
+ggx_status ggx_checkpoint_rename(ggx_arena *arena, const ggx_checkpoint *base, const ggx_str *names,
+                                 ggx_checkpoint **out, ggx_error *error);
+
 /* Opens the source with the named reader, or with the one that probes best when `reader` is NULL, and indexes it. Errors: those of
  * the reader; GGX_E_UNSUPPORTED when nobody knows the file, or two know it equally well (the candidates and scores are named). */
 ggx_status ggx_checkpoint_open(ggx_checkpoint *checkpoint, ggx_registry *registry, ggx_source *source,

@@ -371,7 +371,7 @@ ggx_status ggx_plan_types(ggx_plan *plan, ggx_registry *registry, const ggx_reci
             if (c.to->sequential && c.to->ops[k].measure)
                 return ggx_fail(error, GGX_E_UNSUPPORTED,
                                 "tensor '%.*s' can be read once only, and all of it must be measured first; save the "
-                                "model as safetensors",
+                                "model in another format",
                                 GGX_STR_ARGS(c.to->name));
     }
     return GGX_OK;

@@ -183,7 +183,7 @@ struct ggx_recipe {
     const char *id, *about, *path, *config, *portion;
     int32_t specificity; /* 0 not given */
     ggx_origin origin;
-    ggx_node *when;
+    ggx_node *when, *under;
     ggx_named_value *values;
     uint32_t value_count;
     ggx_demand *demands;

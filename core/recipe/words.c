@@ -2,9 +2,10 @@
 #include "base/text.h"
 #include "recipe/model.h"
 
-const char *const ggx_recipe_words[] = {
-    "id",      "about", "extends", "when",     "specificity", "config",  "values", "require", "tensors", "without",
-    "outputs", "note",  "$schema", "prefixes", "backwards",   "options", "packed", "adapter", "portion", NULL};
+const char *const ggx_recipe_words[] = {"id",      "about",    "extends",   "when",    "specificity", "config",
+                                        "values",  "require",  "tensors",   "without", "outputs",     "note",
+                                        "$schema", "prefixes", "backwards", "options", "packed",      "adapter",
+                                        "portion", "under",    NULL};
 const char *const ggx_rule_words[] = {"from",  "to",       "do",     "into",    "concat",   "stack", "for",   "when",
                                       "shape", "optional", "type",   "default", "rows",     "at",    "label", "drop",
                                       "group", "const",    "decode", "beside",  "together", "note",  NULL};
