@@ -56,10 +56,10 @@ static const struct {
     {"a.w f32 2\nb f32 3\n",
      "{\"id\": \"r\", \"under\": \"= if has('a.w') then 'm.' else null\", \"values\": {\"n\": \"= "
      "shape('m.a.w')[0]\"}, "
-     "\"tensors\": [{\"from\": \"m.{x...}\", \"to\": \"{x}{n}\"}]}",
+     "\"tensors\": [{\"from\": \"m.{xx...}\", \"to\": \"{xx}{n}\"}]}",
      "a.w2:2 b2:3"},
     {"m.w f32 2\nb f32 3\n",
-     "{\"id\": \"r\", \"under\": \"m.\", \"tensors\": [{\"from\": \"m.{x}\", \"to\": \"{x}\"}, {\"from\": \"b\", "
+     "{\"id\": \"r\", \"under\": \"m.\", \"tensors\": [{\"from\": \"m.{xx}\", \"to\": \"{xx}\"}, {\"from\": \"b\", "
      "\"to\": \"c\"}]}",
      "w:2 c:3"},
     {"w f32 2\n", "{\"id\": \"r\", \"under\": \"= null\", \"tensors\": [{\"from\": \"w\", \"to\": \"x\"}]}", "x:2"},
