@@ -38,9 +38,9 @@ def published(folder):
                for n, t in load_file(path).items()}, path, {"format": "pt"})
 
 
-def gemma3(folder, dtype="bfloat16", **more):
+def gemma3(folder, dtype="bfloat16", text=None, **more):
     conf = transformers.Gemma3Config(
-        text_config={**TEXT, "head_dim": 16, "sliding_window": 32},
+        text_config={**TEXT, "head_dim": 16, "sliding_window": 32, "query_pre_attn_scalar": 16, **(text or {})},
         vision_config=dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, image_size=56, patch_size=14),
         mm_tokens_per_image=4)
     tiny.model(folder, conf, "Gemma3ForConditionalGeneration", dtype)
@@ -98,6 +98,81 @@ def unbroken(folder):
     tiny.byte_level(folder)
 
 
+def internvl(folder, dtype="bfloat16", plain=False):
+    """As OpenGVLab publishes it; transformers has no class for it. plain: norms without biases, norms of queries and keys, no tiles."""
+    width, inner, layers, text = 32, 48, 4, 64
+    text_config = {**TEXT, "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "rms_norm_eps": 1e-6, "rope_theta": 1000000.0}
+    tower = dict(architectures=["InternVisionModel"], model_type="intern_vit_6b", hidden_size=width, intermediate_size=inner, num_hidden_layers=layers,
+                 num_attention_heads=2, image_size=56, patch_size=14, layer_norm_eps=1e-6, hidden_act="silu" if plain else "gelu")
+    conf = dict(architectures=["InternVLChatModel"], model_type="internvl_chat", downsample_ratio=0.5, llm_config=text_config, vision_config=tower,
+                **({} if plain else {"min_dynamic_patch": 1, "max_dynamic_patch": 12}))
+    norm_ends, shapes = ("weight",) if plain else ("weight", "bias"), {
+        "vision_model.embeddings.class_embedding": (1, 1, width), "vision_model.embeddings.position_embedding": (1, 17, width),
+        "vision_model.embeddings.patch_embedding.weight": (width, 3, 14, 14), "vision_model.embeddings.patch_embedding.bias": (width,),
+        "mlp1.0.weight": (4 * width,), "mlp1.0.bias": (4 * width,), "mlp1.1.weight": (text, 4 * width), "mlp1.1.bias": (text,), "mlp1.3.weight": (text, text),
+        "mlp1.3.bias": (text,), "language_model.model.embed_tokens.weight": (350, text), "language_model.lm_head.weight": (350, text),
+        "language_model.model.norm.weight": (text,)}
+    for i in range(layers):
+        layer = f"vision_model.encoder.layers.{i}."
+        shapes.update({f"{layer}norm{n}.{end}": (width,) for n in (1, 2) for end in norm_ends})
+        shapes.update({f"{layer}attn.qkv.weight": (3 * width, width), f"{layer}attn.proj.weight": (width, width), f"{layer}attn.proj.bias": (width,),
+                       f"{layer}ls1": (width,), f"{layer}ls2": (width,), f"{layer}mlp.fc1.weight": (inner, width), f"{layer}mlp.fc1.bias": (inner,),
+                       f"{layer}mlp.fc2.weight": (width, inner), f"{layer}mlp.fc2.bias": (width,)})
+        shapes.update({f"{layer}attn.{which}_norm.weight": (width,) for which in "qk"} if plain else {f"{layer}attn.qkv.bias": (3 * width,)})
+    for i in range(TEXT["num_hidden_layers"]):
+        layer = f"language_model.model.layers.{i}."
+        shapes.update({f"{layer}{norm}.weight": (text,) for norm in ("input_layernorm", "post_attention_layernorm")})
+        shapes.update({f"{layer}self_attn.{which}_proj.weight": (rows, text) for which, rows in zip("qkvo", (text, 32, 32, text))})
+        shapes.update({f"{layer}self_attn.{which}_proj.bias": (rows,) for which, rows in zip("qkv", (text, 32, 32))})
+        shapes.update({f"{layer}mlp.{part}_proj.weight": (text, 96) if part == "down" else (96, text) for part in ("gate", "up", "down")})
+    tiny.weights(folder, conf, shapes, dtype)
+    finish(folder)
+
+
+def internvl_hf(folder, dtype="float32", **more):
+    """Under transformers' own names, as its newer releases keep them."""
+    conf = transformers.InternVLConfig(
+        text_config={**TEXT, "model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]},
+        vision_config=dict(architectures=["InternVisionModel"], hidden_size=32, intermediate_size=48, num_hidden_layers=4, num_attention_heads=2,
+                           image_size=[56, 56], patch_size=[14, 14], **more))
+    tiny.model(folder, conf, "InternVLForConditionalGeneration", dtype)
+    named = {"vision_tower.": "model.vision_tower.", "multi_modal_projector.": "model.multi_modal_projector.", "language_model.model.": "model.language_model."}
+    tiny.rewrite(folder, lambda name, tensor: {next((to + name[len(old):] for old, to in named.items() if name.startswith(old)),
+                                                    name.removeprefix("language_model.")): tensor})
+    finish(folder)
+
+
+def idefics3(folder, of="SmolVLM", **more):
+    conf = getattr(transformers, f"{of}Config")(
+        text_config={**TEXT, "model_type": "llama", "architectures": ["VLlama3ForCausalLM"]}, scale_factor=2 if of == "SmolVLM" else 4,
+        vision_config=dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, image_size=56, patch_size=14))
+    tiny.model(folder, conf, f"{of}ForConditionalGeneration", "bfloat16")
+    finish(folder, **more)
+
+
+def qwen3vl(folder, dtype="bfloat16", of="Qwen3VL", layers=(1, 3), **more):
+    rope = {"rope_type": "default", "rope_theta": 5000000.0, "mrope_section": [3, 3, 2]}
+    conf = getattr(transformers, f"{of}Config")(
+        text_config={**TEXT, "head_dim": 16, "rope_parameters": rope, **more},
+        vision_config=dict(depth=4, hidden_size=32, num_heads=4, intermediate_size=48, out_hidden_size=64, patch_size=16, spatial_merge_size=2,
+                           temporal_patch_size=2, num_position_embeddings=16, **({"deepstack_visual_indexes": list(layers)} if layers else {})))
+    tiny.model(folder, conf, f"{of}ForConditionalGeneration", dtype)
+    finish(folder)
+
+
+EXPERTS = dict(moe_intermediate_size=32, num_experts=4, num_experts_per_tok=2)
+LINEAR = dict(linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=16, linear_value_head_dim=16, layer_types=["linear_attention", "full_attention"])
+
+
+def llama4(folder):
+    conf = transformers.Llama4Config(
+        text_config={**TEXT, "head_dim": 16, "intermediate_size_mlp": 96, "num_local_experts": 2, "bos_token_id": 1, "eos_token_id": 2},
+        vision_config=dict(hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=2, image_size=56, patch_size=14, vision_output_dim=48,
+                           projector_input_dim=48, projector_output_dim=48))
+    tiny.model(folder, conf, "Llama4ForConditionalGeneration", "bfloat16")
+    finish(folder)
+
+
 VARIANTS = {
     "qwen2vl": qwen2vl,
     "qwen2vl-bf16": lambda folder: qwen2vl(folder, "bfloat16"),
@@ -109,6 +184,17 @@ VARIANTS = {
     "pixtral-outside": lambda folder: renamed(folder, pixtral, "language_model.model.", "model."),
     "mistral3": mistral3,
     "ministral3": ministral3,
+    "internvl": internvl,
+    "internvl-plain": lambda folder: internvl(folder, "float16", plain=True),
+    "internvl-hf": internvl_hf,
+    "internvl-hf-norms": lambda folder: internvl_hf(folder, "bfloat16", use_qk_norm=True, attention_bias=True, norm_type="rms_norm"),
+    "smolvlm": idefics3,
+    "smolvlm-edge": lambda folder: idefics3(folder, size={"longest_edge": 112}),
+    "idefics3": lambda folder: idefics3(folder, "Idefics3"),
+    "qwen3vl": qwen3vl,
+    "qwen3vlmoe": lambda folder: qwen3vl(folder, "float32", "Qwen3VLMoe", (0,), **EXPERTS),
+    "qwen3.5": lambda folder: qwen3vl(folder, "bfloat16", "Qwen3_5", None, **LINEAR),
+    "llama4": llama4,
 }
 REFUSED = {  # by the converter, too: what ggx says of it
     "llava": (clip, "clip_vision_model"),

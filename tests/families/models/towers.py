@@ -9,6 +9,24 @@ def ministral3(folder, **more):
     tiny.byte_level(folder)
 
 
+def internlm2(folder):
+    """InternVL with an InternLM2, whose tensors lie below language_model."""
+    from models import internlm2 as family
+    family.internlm2(folder)
+    text = tiny.config(folder)
+    tiny.write(folder, "config.json", {"architectures": ["InternVLChatModel"], "model_type": "internvl_chat", "bos_token_id": 1, "eos_token_id": 2, "llm_config": text,
+                                       "vision_config": {"architectures": ["InternVisionModel"], "model_type": "intern_vit_6b"}})
+    tiny.rewrite(folder, lambda name, tensor: {"language_model." + name: tensor, "vision_model." + name: tensor})
+
+
+def older_gemma3(folder):
+    """As published: what the class says anyway is left out, rotations are scaled as older releases wrote it."""
+    vision.gemma3(folder, text={"head_dim": 256, "num_attention_heads": 8, "num_key_value_heads": 4})
+    text = tiny.config(folder)["text_config"]
+    kept = ("hidden_size", "intermediate_size", "model_type", "num_hidden_layers", "sliding_window", "vocab_size")
+    tiny.edit(folder, text_config={**{k: text[k] for k in kept}, "rope_scaling": {"factor": 8.0, "rope_type": "linear"}})
+
+
 VARIANTS = {
     "pixtral-text": vision.pixtral,
     "pixtral-llama": lambda folder: vision.pixtral(folder, "float32", "llama"),
@@ -16,8 +34,13 @@ VARIANTS = {
     "mistral3-text": vision.mistral3,
     "ministral3-text": vision.ministral3,
     "ministral3": ministral3,
+    "internvl-text": vision.internvl,
+    "internvl-internlm2": internlm2,
     "qwen2vl-text": vision.qwen2vl,
     "qwen25vl-text": vision.qwen25vl,
     "gemma3-text": vision.gemma3,
+    "gemma3-text-linear": lambda folder: vision.gemma3(folder, text={"rope_parameters": {
+        "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1e6}, "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}}),
+    "gemma3-text-older": older_gemma3,
 }
 EACH = ["mistral3-text", "ministral3", "qwen2vl-text", "gemma3-text"]
