@@ -346,6 +346,10 @@ static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx
     if (!recipe && !named && wanted->portion)
         return ggx_fail(error, GGX_E_UNSUPPORTED, "no recipe makes a file of this model's part '%s' for writer %s",
                         wanted->portion, flow->writer);
+    if (recipe && wanted->portion && !ggx_recipe_makes(recipe, wanted->portion))
+        return ggx_fail(error, GGX_E_USAGE,
+                        "recipe %s makes no file of the model's part '%s'; leave out --recipe or --%s",
+                        ggx_recipe_id(recipe), wanted->portion, wanted->portion);
     if (!recipe && !named) status = ggx_recipe_choose_back(&flow->arena, directory.data, env, &recipe, error);
     if (status == GGX_OK && !recipe && !named && strcmp(flow->model->reader_name, flow->writer))
         status = ggx_recipe_config(env, error);

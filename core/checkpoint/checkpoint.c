@@ -434,6 +434,7 @@ ggx_status ggx_checkpoint_rename(ggx_arena *arena, const ggx_checkpoint *base, c
     ggx_checkpoint *c = ggx_arena_alloc(arena, sizeof *c);
     if (c) {
         *c = *base;
+        c->base = base;
         c->opened = 0; /* nothing is owed to its reader */
         c->tensor_capacity = base->tensor_count;
         c->tensors = ggx_arena_array(arena, base->tensor_count, sizeof *c->tensors);
@@ -442,9 +443,14 @@ ggx_status ggx_checkpoint_rename(ggx_arena *arena, const ggx_checkpoint *base, c
     if (!c || !c->tensors || !c->tensor_index)
         return ggx_fail(error, GGX_E_NOMEM, "no memory for %llu tensors", (unsigned long long)base->tensor_count);
     for (uint64_t i = 0; i < c->tensor_count; i++) {
+        uint32_t *slot = &c->tensor_index[find_slot(c, c->tensor_index, c->tensor_slots, tensor_name, names[i])];
+        if (*slot)
+            return ggx_fail(error, GGX_E_MALFORMED, "tensors '%.*s' and '%.*s' would both be named '%.*s'",
+                            GGX_STR_ARGS(base->tensors[*slot - 1].name), GGX_STR_ARGS(base->tensors[i].name),
+                            GGX_STR_ARGS(names[i]));
         c->tensors[i] = base->tensors[i];
         c->tensors[i].name = names[i];
-        c->tensor_index[find_slot(c, c->tensor_index, c->tensor_slots, tensor_name, names[i])] = (uint32_t)(i + 1);
+        *slot = (uint32_t)(i + 1);
     }
     *out = c;
     return GGX_OK;

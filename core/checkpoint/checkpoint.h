@@ -23,14 +23,14 @@ typedef struct ggx_checkpoint {
     uint32_t *tensor_index, *kv_index; /* open-addressing hash tables, entries are index + 1 */
     uint64_t tensor_slots, kv_slots;
     ggx_registry *registry;             /* borrowed */
-    const struct ggx_checkpoint *base;  /* of an overlay (decoded.h), else NULL; and for each of its tensors: */
+    const struct ggx_checkpoint *base;  /* of an overlay (decoded.h) or of one with other names, else NULL; and for each of its tensors: */
     const struct ggx_decoded **decoded; /* NULL: the reader's own */
     uint8_t *hidden;                    /* 1: packed into a decoded one */
     int32_t opened;                     /* 1: the reader's open was called, so close is owed */
 } ggx_checkpoint;
 
-/* The same checkpoint with other names: names[i] for tensor i, unique and NUL-terminated. Lives in the arena, as names must; nothing to
- * close, and `base` must live longer. */
+/* The same checkpoint with other names: names[i] for tensor i, NUL-terminated; GGX_E_MALFORMED when two are the same. Lives in the arena, as
+ * names must; nothing to close, and `base` must live longer. */
 ggx_status ggx_checkpoint_rename(ggx_arena *arena, const ggx_checkpoint *base, const ggx_str *names,
                                  ggx_checkpoint **out, ggx_error *error);
 

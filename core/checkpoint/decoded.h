@@ -31,6 +31,13 @@ static inline const ggx_decoded *ggx_decoded_at(const ggx_checkpoint *c, uint64_
     return c->decoded && tensor != GGX_CONST_TENSOR ? c->decoded[tensor] : NULL;
 }
 
+/* The name that the tensor has in its file; of a decoded one the name that it was put in by. */
+static inline ggx_str ggx_tensor_own_name(const ggx_checkpoint *c, uint64_t tensor)
+{
+    while (c->base && tensor < c->base->tensor_count) c = c->base;
+    return c->tensors[tensor].name;
+}
+
 /* 1: packed into others, so no tensor of its own any more. */
 static inline int ggx_tensor_hidden(const ggx_checkpoint *c, uint64_t tensor)
 {

@@ -34,7 +34,7 @@ struct option {
 static read_value read_timeout, read_flag, read_text, read_type, read_directory, read_setting, read_pre,
     read_vocab_only, read_override, read_kv, read_edit, read_unset, read_rename, read_bytes, read_positions,
     read_decimal, read_count, read_threads, read_part;
-static read_value read_connections, read_age;
+static read_value read_connections, read_age, read_portion;
 static read_value read_catalog;
 
 #define FIELD(name) offsetof(ggx_arguments, name)
@@ -78,7 +78,10 @@ static const option options[] = {
     {"override-kv", 0, MAKES_RESULT, "KEY=TYPE:VALUE", "set a key; TYPE is int, float, bool or str; repeatable",
      read_kv, 0},
     {"mmproj", 0, MAKES_PLAN | GGX_VERB_DIFF | GGX_VERB_RECIPES, NULL, "the model's towers for images, not the model",
-     read_flag, FIELD(mmproj)},
+     read_portion, 0},
+    {"mtp", 0, MAKES_PLAN | GGX_VERB_DIFF | GGX_VERB_RECIPES, NULL,
+     "the model's head that predicts more tokens, not the model", read_portion, 0},
+    {"no-mtp", 0, MAKES_PLAN | GGX_VERB_DIFF | GGX_VERB_RECIPES, NULL, "the model without that head", read_portion, 0},
     {"compat", 0, MAKES_PLAN | GGX_VERB_DIFF, "NAME", "the program whose bytes are meant, as PROGRAM@VERSION",
      read_text, FIELD(compat)},
     {"base", 0, MAKES_PLAN | GGX_VERB_DIFF, "DIR", "the folder of the model that an adapter is for", read_text,
@@ -239,6 +242,17 @@ static ggx_status read_vocab_only(ggx_arguments *arguments, const option *o, con
 {
     arguments->settings[arguments->setting_count++] = (ggx_setting){"*.header-only", NULL, 0};
     return read_flag(arguments, o, value, error);
+}
+
+/* Recipes know a part of a model by the option's name. */
+static ggx_status read_portion(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)
+{
+    (void)value;
+    if (arguments->portion && strcmp(arguments->portion, o->name))
+        return ggx_fail(error, GGX_E_USAGE, "--%s and --%s ask for different files; make one after the other",
+                        arguments->portion, o->name);
+    arguments->portion = o->name;
+    return GGX_OK;
 }
 
 static ggx_status read_override(ggx_arguments *arguments, const option *o, const char *value, ggx_error *error)

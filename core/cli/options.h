@@ -56,7 +56,8 @@ typedef struct ggx_arguments {
     const char *form;
     uint32_t timeout, connections;
     uint32_t threads, part, parts;
-    int32_t stream, keep, mmproj;
+    const char *portion; /* the option that asks for a part of the model, without its dashes, or NULL */
+    int32_t stream, keep;
     int32_t list, pure, leave_output, requantize, keep_split, vocab_only, user_plugins, json, quiet, verbose, help,
         stats, check, tensors, pick, all_files, dry_run;
 } ggx_arguments;

@@ -21,7 +21,7 @@ static ggx_conversion conversion_of(const ggx_arguments *a)
                             .recommended = a->recommended,
                             .type = a->type,
                             .base = a->base,
-                            .portion = a->mmproj ? "mmproj" : NULL,
+                            .portion = a->portion,
                             .compat = a->compat,
                             .overrides = a->overrides,
                             .override_count = a->override_count,

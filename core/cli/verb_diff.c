@@ -197,7 +197,7 @@ int ggx_verb_diff(ggx_cli *cli)
                                    .recipe = a->recipe,
                                    .type = a->type,
                                    .base = a->base,
-                                   .portion = a->mmproj ? "mmproj" : NULL,
+                                   .portion = a->portion,
                                    .compat = a->compat,
                                    .via = a->via,
                                    .metadata = a->metadata,

@@ -1,5 +1,6 @@
 /* ggx recipes: which there are, what is in one, whether one is sound, and what one does to a model. */
 #include "base/json.h"
+#include "checkpoint/decoded.h"
 #include "cli/recipes_room.h"
 #include "cli/report.h"
 #include "cli/table.h"
@@ -244,7 +245,7 @@ static void json_row(explanation *e, uint64_t i, const link *links, uint64_t cou
 {
     ggx_text *out = &e->room->out;
     ggx_text_format(out, "%s\n  {\"name\": ", i ? "," : "");
-    ggx_text_json(out, e->checkpoint->tensors[i].name);
+    ggx_text_json(out, ggx_tensor_own_name(e->checkpoint, i));
     if (e->files[i]) {
         ggx_text_format(out, ", \"file\": ");
         ggx_text_json(out, ggx_str_of(e->files[i]));
@@ -275,7 +276,7 @@ static ggx_status table_row(explanation *e, uint64_t i, const link *links, uint6
         const char **cells = ggx_table_add(table);
         if (!cells) return no_memory(e->room);
         if (!k) {
-            cells[0] = from->name.data;
+            cells[0] = ggx_tensor_own_name(e->checkpoint, i).data;
             cells[1] = shape_text(arena, from->shape, from->rank).data;
             cells[2] = e->lines[i] ? place_text(arena, e->recipe, e->files[i], e->lines[i]).data : "";
         }
@@ -389,7 +390,7 @@ static ggx_status explain_checkpoint(room *r, ggx_flow *flow, const char *name)
                           .version = GGX_VERSION,
                           .settings = a->settings,
                           .setting_count = a->setting_count,
-                          .portion = r->cli->arguments.mmproj ? "mmproj" : NULL,
+                          .portion = a->portion,
                           .model_name = ggx_source_folder(flow->checkpoint.source)};
     ggx_recipe *recipe = NULL;
     ggx_recipe_result result = {0};

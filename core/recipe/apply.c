@@ -14,6 +14,17 @@ static const ggx_profile *find_profile(const struct ggx_recipe *recipe, const ch
     return other;
 }
 
+int ggx_recipe_makes(const ggx_recipe *recipe, const char *portion)
+{
+    const ggx_json *makes = recipe->portion;
+    if (!makes) return !portion;
+    if (makes->kind == GGX_JSON_STRING)
+        return ggx_str_same(makes->text, GGX_LIT("*")) || (portion && ggx_str_same(makes->text, ggx_str_of(portion)));
+    for (const ggx_json *at = makes->first; at && portion; at = at->next)
+        if (ggx_str_same(at->text, ggx_str_of(portion))) return 1;
+    return !portion;
+}
+
 int ggx_recipe_is_for(const ggx_recipe *recipe, const char *writer)
 {
     return !recipe->profile_count || !writer || !*writer || find_profile(recipe, writer) != NULL;
@@ -227,13 +238,13 @@ ggx_status ggx_recipe_apply(ggx_arena *arena, const ggx_recipe *recipe, const gg
     if (recipe->adapter) return ggx_adapter_apply(arena, recipe, apply.profile, env, out, error);
     ggx_recipe_env laid = *env;
     ggx_status made = recipe->under && !env->partial ? put_under(arena, recipe, &laid, error) : GGX_OK;
-    if (made != GGX_OK) return made;
-    if (ggx_recipe_decodes(recipe) && !env->partial) {
+    if (made == GGX_OK && !env->partial) made = ggx_rename_make(arena, recipe, &laid, error);
+    if (made == GGX_OK && ggx_recipe_decodes(recipe) && !env->partial) {
         const uint64_t room = recipe->packed_count ? env->checkpoint->tensor_count : 0;
         made = ggx_overlay_make(arena, laid.checkpoint, room, &apply.overlay, error);
-        if (made != GGX_OK || !apply.overlay) return made;
         laid.checkpoint = apply.overlay;
     }
+    if (made != GGX_OK) return made;
     apply.env = &laid;
     ggx_status status = ggx_eval_open(&eval, recipe, apply.env, error);
     if (status != GGX_OK) return status;
@@ -257,8 +268,7 @@ ggx_status ggx_recipe_match(const ggx_recipe *recipe, const ggx_recipe_env *env,
     int applies = 0;
     *score = 0;
     if (!recipe->when || !ggx_recipe_is_for(recipe, env->writer)) return GGX_OK;
-    const char *makes = recipe->portion ? recipe->portion : "", *wanted = env->portion ? env->portion : "";
-    if (strcmp(makes, "*") != 0 && strcmp(makes, wanted) != 0) return GGX_OK;
+    if (!ggx_recipe_makes(recipe, env->portion)) return GGX_OK;
     ggx_status status = ggx_eval_open(&eval, recipe, env, error);
     if (status != GGX_OK) return status;
     eval.error = &ignored; /* a condition that cannot be computed for this checkpoint does not hold */

@@ -179,6 +179,11 @@ ggx_status ggx_recipe_check(const struct ggx_recipe *recipe, ggx_error *error)
     for (uint32_t i = 0; i < recipe->demand_count && status == GGX_OK; i++)
         status =
             check_nodes(&c, (const ggx_node *const[]){recipe->demands[i].that, recipe->demands[i].otherwise}, 2, NULL);
+    for (uint32_t i = 0; i < recipe->rename_count && status == GGX_OK; i++) {
+        ggx_local space[GGX_MAX_PLACEHOLDERS];
+        const ggx_local *scope = ggx_match_bind(recipe->renames[i].from, &(ggx_match){0}, NULL, space);
+        status = check_nodes(&c, (const ggx_node *const[]){recipe->renames[i].to, recipe->renames[i].when}, 2, scope);
+    }
     for (uint32_t i = 0; i < recipe->packed_count && status == GGX_OK; i++) status = check_rule(&c, &recipe->packed[i]);
     for (uint32_t i = 0; i < recipe->rule_count && status == GGX_OK; i++) status = check_rule(&c, &recipe->rules[i]);
     for (uint32_t i = 0; i < recipe->profile_count && status == GGX_OK; i++)

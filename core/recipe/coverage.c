@@ -7,7 +7,7 @@
 static ggx_status leftover(ggx_apply *apply, uint64_t tensor)
 {
     const struct ggx_recipe *recipe = apply->recipe;
-    ggx_str name = apply->env->checkpoint->tensors[tensor].name;
+    ggx_str name = ggx_tensor_own_name(apply->env->checkpoint, tensor);
     const ggx_pattern *nearest = NULL;
     uint32_t least = UINT32_MAX;
     for (uint32_t r = 0; r < recipe->rule_count; r++)
@@ -62,7 +62,7 @@ static ggx_status absent(const ggx_apply *apply, const ggx_rule *rule, ggx_str n
                                       : ggx_word_distance(ggx_recipe_bare(apply->recipe, c->tensors[i].name), name);
         if (distance > least || ggx_tensor_hidden(c, i)) continue;
         least = distance;
-        near = c->tensors[i].name;
+        near = ggx_tensor_own_name(c, i);
     }
     return ggx_origin_fail(&rule->origin, GGX_WHOLE, apply->error, GGX_E_MALFORMED,
                            "the checkpoint has no tensor '%.*s', which recipe %s needs%s%.*s%s",

@@ -99,6 +99,19 @@ static ggx_status extend_packed(ggx_arena *arena, struct ggx_recipe *recipe, con
     return GGX_OK;
 }
 
+/* Likewise. */
+static ggx_status extend_renames(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
+                                 ggx_error *error)
+{
+    ggx_rename *all = ggx_arena_array(arena, (uint64_t)recipe->rename_count + base->rename_count, sizeof *all);
+    if (!all) return no_memory(error);
+    if (recipe->rename_count) memcpy(all, recipe->renames, recipe->rename_count * sizeof *all);
+    if (base->rename_count) memcpy(all + recipe->rename_count, base->renames, base->rename_count * sizeof *all);
+    recipe->renames = all;
+    recipe->rename_count += base->rename_count;
+    return GGX_OK;
+}
+
 static uint32_t field_place(const ggx_profile *profile, ggx_str key)
 {
     uint32_t at = 0;
@@ -226,6 +239,7 @@ ggx_status ggx_recipe_extend(ggx_arena *arena, struct ggx_recipe *recipe, const 
     if (status == GGX_OK) status = extend_demands(arena, recipe, base, error);
     if (status == GGX_OK) status = extend_rules(arena, recipe, base, error);
     if (status == GGX_OK) status = extend_packed(arena, recipe, base, error);
+    if (status == GGX_OK) status = extend_renames(arena, recipe, base, error);
     if (status == GGX_OK) status = extend_backwards(arena, recipe, base, error);
     return status == GGX_OK ? extend_profiles(arena, recipe, base, error) : status;
 }

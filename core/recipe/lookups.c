@@ -492,9 +492,9 @@ const char *const *ggx_function_names(const char **space, uint32_t capacity)
     return space;
 }
 
-const char *const ggx_builtin_names[] = {"reader",           "writer",     "type", "quantized",  "file_type",
-                                         "legacy_file_type", "version",    "via",  "block_size", "model_name",
-                                         "compat",           "vocab_only", NULL};
+const char *const ggx_builtin_names[] = {"reader",           "writer",     "type",    "quantized",  "file_type",
+                                         "legacy_file_type", "version",    "via",     "block_size", "model_name",
+                                         "compat",           "vocab_only", "portion", NULL};
 
 static ggx_value text_or_null(const char *text)
 {
@@ -527,6 +527,7 @@ int ggx_builtin_value(ggx_eval *eval, ggx_str name, ggx_value *out)
     case 9: *out = text_or_null(env->model_name); return 1;
     case 10: *out = text_or_null(env->compat); return 1;
     case 11: *out = ggx_value_bool(env->header_only); return 1;
+    case 12: *out = text_or_null(env->portion); return 1;
     default: return 0;
     }
 }

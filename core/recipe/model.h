@@ -160,6 +160,11 @@ typedef struct ggx_named_value {
     ggx_node *node;
 } ggx_named_value;
 
+typedef struct ggx_rename { /* of "renames": the name that a source tensor has for all else */
+    ggx_pattern *from;
+    ggx_node *to, *when;
+} ggx_rename;
+
 typedef struct ggx_demand { /* of "require" */
     ggx_node *that, *otherwise;
 } ggx_demand;
@@ -180,8 +185,9 @@ typedef struct ggx_adapter {
 
 struct ggx_recipe {
     const ggx_adapter *adapter; /* or NULL */
-    const char *id, *about, *path, *config, *portion;
-    int32_t specificity; /* 0 not given */
+    const char *id, *about, *path, *config;
+    const ggx_json *portion; /* a string, a list of strings, or NULL */
+    int32_t specificity;     /* 0 not given */
     ggx_origin origin;
     ggx_node *when, *under;
     ggx_named_value *values;
@@ -193,6 +199,8 @@ struct ggx_recipe {
     ggx_rule
         *packed; /* of "packed": of kind DECODE, with one output, whose `to` is the name that the result stands for */
     uint32_t packed_count;
+    ggx_rename *renames;
+    uint32_t rename_count;
     ggx_profile *profiles;
     uint32_t profile_count;
     ggx_origin extends_origin;
@@ -243,6 +251,7 @@ ggx_status ggx_parse_named(const ggx_recipe_parser *parser, const ggx_json *json
 ggx_status ggx_parse_outputs(const ggx_recipe_parser *parser, const ggx_json *object, struct ggx_recipe *recipe);
 ggx_status ggx_parse_domain(const ggx_recipe_parser *parser, const ggx_json *member, ggx_domain *out);
 
+ggx_status ggx_parse_renames(const ggx_recipe_parser *parser, const ggx_json *list, struct ggx_recipe *recipe);
 ggx_status ggx_parse_adapter(const ggx_recipe_parser *parser, const ggx_json *json, struct ggx_recipe *recipe);
 /* adapter.c: instead of ggx_recipe_apply for a recipe with "adapter". */
 ggx_status ggx_adapter_apply(ggx_arena *arena, const struct ggx_recipe *recipe, const ggx_profile *profile,
@@ -343,6 +352,8 @@ const ggx_local *ggx_match_bind(const ggx_pattern *pattern, const ggx_match *mat
 ggx_status ggx_decode_make(ggx_apply *apply, const ggx_rule *rule, const ggx_match *match, ggx_str name, uint64_t lead);
 ggx_status ggx_packed_make(ggx_apply *apply);
 int ggx_recipe_decodes(const struct ggx_recipe *recipe);
+/* rename.c: env's checkpoint becomes one with the names that "renames" gives its tensors; it stays when it gives none. */
+ggx_status ggx_rename_make(ggx_arena *arena, const struct ggx_recipe *recipe, ggx_recipe_env *env, ggx_error *error);
 /* header.c, order.c, coverage.c */
 int32_t ggx_order_word(ggx_str word); /* GGX_ORDER_NONE: none of them */
 ggx_status ggx_header_make(ggx_apply *apply, ggx_recipe_result *out);

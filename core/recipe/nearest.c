@@ -101,10 +101,11 @@ static int is_kin(const struct ggx_recipe *recipe, ggx_str kin)
            (!id[kin.size] || id[kin.size] == '-');
 }
 
-/* Recipes of a part of the model drop the rest, and so take all of any model. */
+/* Recipes of a part of the model drop the rest, and so take all of any model; one of any part takes none. */
 static int is_of_portion(const struct ggx_recipe *recipe, const char *portion)
 {
-    return recipe->portion && portion ? !strcmp(recipe->portion, portion) : recipe->portion == portion;
+    const int any = recipe->portion && ggx_str_same(recipe->portion->text, GGX_LIT("*"));
+    return !any && ggx_recipe_makes(recipe, portion);
 }
 
 static ggx_status cover_with(const search *s, const struct ggx_recipe *recipe, ggx_recipe_near *near, ggx_error *error)

@@ -54,7 +54,7 @@ static int by_name(const void *left, const void *right)
 }
 
 typedef struct ranked {
-    const ggx_tensor *tensor;
+    ggx_str name;
     uint64_t file, index; /* first tensor of the same file; its own place */
 } ranked;
 
@@ -62,7 +62,7 @@ static int by_file_and_name(const void *left, const void *right)
 {
     const ranked *a = left, *b = right;
     int order = by_size(a->file, b->file);
-    return order ? order : ggx_str_order(a->tensor->name, b->tensor->name);
+    return order ? order : ggx_str_order(a->name, b->name);
 }
 
 int32_t ggx_order_word(ggx_str word)
@@ -99,13 +99,13 @@ ggx_status ggx_order_sources(ggx_apply *apply)
     const uint64_t own = c->base ? c->base->tensor_count : n;
     for (uint64_t i = 0; i < own; i++) { /* the tensors of a file come one after the other */
         int same = i && c->tensors[i].member == c->tensors[i - 1].member;
-        list[i] = (ranked){&c->tensors[i], same ? list[i - 1].file : i, i};
+        list[i] = (ranked){ggx_tensor_own_name(c, i), same ? list[i - 1].file : i, i};
     }
     for (uint64_t i = own; i < n; i++) { /* unpacked ones behind all, file by file */
         const uint64_t *inputs = c->decoded[i]->inputs;
         uint32_t k = 0;
         while (k + 1 < GGX_DECODER_INPUTS && inputs[k] == UINT64_MAX) k++;
-        list[i] = (ranked){&c->tensors[i], own + (inputs[k] < own ? list[inputs[k]].file : own), i};
+        list[i] = (ranked){c->tensors[i].name, own + (inputs[k] < own ? list[inputs[k]].file : own), i};
     }
     qsort(list, (size_t)n, sizeof *list, by_file_and_name);
     for (uint64_t i = 0; i < n; i++) apply->ranks[list[i].index] = i;

@@ -120,6 +120,17 @@ static ggx_status parse_prefixes(const ggx_recipe_parser *parser, const ggx_json
     return status;
 }
 
+static ggx_status parse_portion(const ggx_recipe_parser *parser, const ggx_json *json, struct ggx_recipe *recipe)
+{
+    if (!json) return GGX_OK;
+    const int many = json->kind == GGX_JSON_ARRAY;
+    ggx_status status = many ? GGX_OK : ggx_parser_kind(parser, json, GGX_JSON_STRING, "'portion'");
+    for (const ggx_json *at = many ? json->first : NULL; at && status == GGX_OK; at = at->next)
+        status = ggx_parser_kind(parser, at, GGX_JSON_STRING, "a portion");
+    recipe->portion = json;
+    return status;
+}
+
 static ggx_status parse_options(const ggx_recipe_parser *parser, const ggx_json *json, struct ggx_recipe *recipe)
 {
     if (!json) return GGX_OK;
@@ -139,7 +150,7 @@ static ggx_status parse_top(const ggx_recipe_parser *parser, const ggx_json *roo
     if (status == GGX_OK) status = text_of(parser, root, "config", &recipe->config);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(root, "when"), &recipe->when);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(root, "under"), &recipe->under);
-    if (status == GGX_OK) status = text_of(parser, root, "portion", &recipe->portion);
+    if (status == GGX_OK) status = parse_portion(parser, ggx_json_get(root, "portion"), recipe);
     const ggx_json *specificity = ggx_json_get(root, "specificity");
     if (status == GGX_OK && specificity) {
         if (specificity->kind != GGX_JSON_INT || specificity->integer < 1 || specificity->integer > 100)
@@ -155,6 +166,7 @@ static ggx_status parse_top(const ggx_recipe_parser *parser, const ggx_json *roo
     if (status == GGX_OK) status = parse_prefixes(parser, ggx_json_get(root, "prefixes"), recipe);
     if (status == GGX_OK) status = parse_options(parser, ggx_json_get(root, "options"), recipe);
     if (status == GGX_OK) status = parse_without(parser, ggx_json_get(root, "without"), recipe);
+    if (status == GGX_OK) status = ggx_parse_renames(parser, ggx_json_get(root, "renames"), recipe);
     if (status == GGX_OK) status = ggx_parse_adapter(parser, ggx_json_get(root, "adapter"), recipe);
     if (status == GGX_OK) status = ggx_parse_packed(parser, ggx_json_get(root, "packed"), recipe);
     if (status == GGX_OK) status = ggx_parse_rules(parser, ggx_json_get(root, "tensors"), recipe);

@@ -125,6 +125,9 @@ const char *ggx_recipe_writer(const ggx_recipe *recipe, uint32_t index);
 /* Option number `index` that its files are read with: a name and a value. 0 when there is no such one. */
 int ggx_recipe_option(const ggx_recipe *recipe, uint32_t index, const char **name, const char **value);
 
+/* Does it make files of that part of a model (NULL: of the model itself)? */
+int ggx_recipe_makes(const ggx_recipe *recipe, const char *portion);
+
 /* How well the recipe's "when" fits: 0 does not apply, else its specificity (1..100). Errors only when the recipe itself is at fault. */
 ggx_status ggx_recipe_match(const ggx_recipe *recipe, const ggx_recipe_env *env, int32_t *score, ggx_error *error);
 

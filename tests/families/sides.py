@@ -33,8 +33,8 @@ def converter():
     return conversion
 
 
-def reference(conversion, folder, out, kind, vocab_only=False, **more):
-    """Converts as convert_hf_to_gguf.py does."""
+def reference(conversion, folder, out, kind, vocab_only=False, portion=None, **more):
+    """Converts as convert_hf_to_gguf.py does. portion: "mtp" or "no-mtp", as its options of these names."""
     import gguf
     import torch
     kinds = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "bf16": "MOSTLY_BF16", "q8_0": "MOSTLY_Q8_0", "auto": "GUESSED",
@@ -46,8 +46,14 @@ def reference(conversion, folder, out, kind, vocab_only=False, **more):
         conversion.TextModel.get_vocab_base_pre = lambda self, tokenizer: PRE
         if hasattr(made, "lerp_weights"):  # of the class: the next model would find them
             made.lerp_weights = {}
-        model = made(Path(folder), getattr(gguf.LlamaFileType, kinds[kind]), Path(out), **more)
-        model.write_vocab() if vocab_only else model.write()
+        if portion and not made.supports_mtp_export:
+            raise ValueError(f"--{portion} is not supported for {arch}")
+        made.mtp_only, made.no_mtp = portion == "mtp", portion == "no-mtp"
+        try:
+            model = made(Path(folder), getattr(gguf.LlamaFileType, kinds[kind]), Path(out), **more)
+            model.write_vocab() if vocab_only else model.write()
+        finally:  # of the class: the next model would find them
+            del made.mtp_only, made.no_mtp
 
 
 def has_pre(folder):

@@ -4,6 +4,7 @@
 
 #define RULES(rules) "{\"id\": \"r\",\n\"tensors\": [\n" rules "\n]}"
 #define OUT(rules, profile) "{\"id\": \"r\", \"tensors\": [" rules "], \"outputs\": {\"out\": {" profile "}}}"
+#define NAMED(renames, rules) "{\"id\": \"r\", \"renames\": [" renames "],\n\"tensors\": [\n" rules "\n]}"
 
 static const struct {
     const char *checkpoint, *recipe, *outputs;
@@ -45,6 +46,17 @@ static const struct {
     {"w f32 2x2\nb f32 1\n",
      RULES("{\"from\": \"{nn}\", \"to\": \"{nn}\", \"type\": \"= if nn == 'b' then 'f16' else null\"}"),
      "w:2x2q b:1=f16"},
+    {"m.1.w f32 1\nh.0.w f32 2\nx f32 3\n", /* by the first that matches; rules, has() and values see the new names */
+     NAMED("{\"from\": \"m.{i}.{n...}\", \"to\": \"h.{i + 9}.{n}\", \"when\": \"= i > 0 and not has('h.10.w')\"}, "
+           "{\"from\": \"m.{n...}\", \"to\": \"never\"}",
+           "{\"from\": \"h.{i}.w\", \"to\": \"{i}\"}, {\"from\": \"x\", \"to\": \"x{if has('h.10.w') then '+' else "
+           "''}\"}"),
+     "10:1 0:2 x+:3"},
+    {"b f32 1\na f32 2\n", /* the order by names is that of the file's own */
+     "{\"id\": \"r\", \"renames\": [{\"from\": \"a\", \"to\": \"z\"}], \"tensors\": [{\"from\": \"{nn}\", \"to\": "
+     "\"{nn}\"}], "
+     "\"outputs\": {\"out\": {\"order\": \"source-name\"}}}",
+     "z:2 b:1"},
     {"w f32 2x2\nb f32 1\n",
      OUT("{\"from\": \"w\", \"to\": \"w\"}, {\"from\": \"b\", \"to\": \"b\", \"type\": \"f32\"}", "\"type\": \"f16\""),
      "w:2x2=f16 b:1=f32"},
@@ -73,6 +85,13 @@ static const struct {
      "'order' is 'source'"},
     {"a f32 1\n", OUT("{\"from\": \"a\", \"to\": \"x\"}", "\"fallback\": 3"), GGX_E_MALFORMED,
      "'fallback' is the name of a type or null"},
+    {"a f32 1\nb f32 1\n", NAMED("{\"from\": \"a\", \"to\": \"b\"}", "{\"from\": \"{nn}\", \"to\": \"{nn}\"}"),
+     GGX_E_MALFORMED, "tensors 'a' and 'b' would both be named 'b'"},
+    {"old.w f32 1\n", NAMED("{\"from\": \"old.{nn}\", \"to\": \"new.{nn}\"}", "{\"drop\": \"x\"}"), GGX_E_MALFORMED,
+     "no rule for tensor 'old.w'"},
+    {"", NAMED("{\"from\": \"a\"}", ""), GGX_E_USAGE, "'to' is missing"},
+    {"a f32 1\n", NAMED("{\"from\": \"{nm}\", \"to\": \"{nn}\"}", ""), GGX_E_USAGE, "'nn' is not known here"},
+    {"", "{\"id\": \"r\", \"portion\": [1]}", GGX_E_USAGE, "a portion is a string, not an integer"},
     {"a f32 1\n", RULES("{\"from\": \"a\", \"to\": \"x\", \"label\": \"Q 4\"}"), GGX_E_MALFORMED,
      "cannot be the name of a type"},
 };
@@ -135,12 +154,60 @@ static void a_label_is_kept_beside_the_type(void **state)
     ggx_arena_free(&arena);
 }
 
+static void a_recipe_says_what_parts_it_makes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *portion; /* of the recipe */
+        int whole, head, other;
+    } cases[] = {{"", 1, 0, 0},
+                 {"\"portion\": \"head\",", 0, 1, 0},
+                 {"\"portion\": [\"tail\", \"head\"],", 1, 1, 0},
+                 {"\"portion\": \"*\",", 1, 1, 1}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char text[256];
+        ggx_arena arena;
+        ggx_recipe *recipe;
+        ggx_error error;
+        ggx_arena_init(&arena, 64 << 20);
+        snprintf(text, sizeof text, "{\"id\": \"r\", %s \"tensors\": []}", cases[i].portion);
+        if (ggx_recipe_parse(&arena, ggx_str_of(text), "r.json", NULL, &recipe, &error) != GGX_OK)
+            fail_msg("case %zu: %s", i, error.text);
+        assert_int_equal(ggx_recipe_makes(recipe, NULL), cases[i].whole);
+        assert_int_equal(ggx_recipe_makes(recipe, "head"), cases[i].head);
+        assert_int_equal(ggx_recipe_makes(recipe, "other"), cases[i].other);
+        ggx_arena_free(&arena);
+    }
+}
+
+static void expressions_see_what_part_is_wanted(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"id\": \"r\", \"portion\": [\"head\"], \"tensors\": [{\"from\": \"a\", \"to\": \"{portion ?? 'all'}\"}]}";
+    ggx_arena arena;
+    ggx_recipe *recipe;
+    ggx_error error;
+    ggx_arena_init(&arena, 64 << 20);
+    fake *f = fake_make("a f32 1\n");
+    for (int head = 0; head < 2; head++) {
+        ggx_recipe_result result;
+        ggx_recipe_env env = fake_env(f, "out");
+        env.portion = head ? "head" : NULL;
+        assert_int_equal(ggx_recipe_parse(&arena, ggx_str_of(text), "r.json", NULL, &recipe, &error), GGX_OK);
+        assert_int_equal(ggx_recipe_apply(&arena, recipe, &env, &result, &error), GGX_OK);
+        assert_true(ggx_str_same(result.tensors[0].name, ggx_str_of(head ? "head" : "all")));
+    }
+    fake_free(f);
+    ggx_arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(further_words_do_what_the_docs_say),
-        cmocka_unit_test(their_refusals_say_where_and_why),
-        cmocka_unit_test(a_label_is_kept_beside_the_type),
+        cmocka_unit_test(further_words_do_what_the_docs_say),  cmocka_unit_test(their_refusals_say_where_and_why),
+        cmocka_unit_test(a_label_is_kept_beside_the_type),     cmocka_unit_test(a_recipe_says_what_parts_it_makes),
+        cmocka_unit_test(expressions_see_what_part_is_wanted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

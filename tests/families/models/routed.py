@@ -43,4 +43,5 @@ VARIANTS = {
     "dots1-routed": lambda folder: dots(folder, first_k_dense_replace=0, attention_bias=True, tie_word_embeddings=True),
 }
 EACH = ("glm4moe", "dots1")
+WITH_MTP = ("glm4moe-predicted",)
 NO_LOGITS = {"dots1-routed": "llama.cpp has no dots.llm1 with shared heads or without an output matrix"}
