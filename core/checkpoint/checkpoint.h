@@ -23,8 +23,8 @@ typedef struct ggx_checkpoint {
     uint32_t *tensor_index, *kv_index; /* open-addressing hash tables, entries are index + 1 */
     uint64_t tensor_slots, kv_slots;
     ggx_registry *registry;             /* borrowed */
-    const struct ggx_checkpoint *base;  /* of an overlay (decoded.h) or of one with other names, else NULL; and for each of its tensors: */
-    const struct ggx_decoded **decoded; /* NULL: the reader's own */
+    const struct ggx_checkpoint *base;  /* of an overlay (decoded.h), of one with other names; else NULL */
+    const struct ggx_decoded **decoded; /* for each tensor; NULL: the reader's own */
     uint8_t *hidden;                    /* 1: packed into a decoded one */
     int32_t opened;                     /* 1: the reader's open was called, so close is owed */
 } ggx_checkpoint;

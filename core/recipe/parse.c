@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define FILE_LIMIT (4u << 20)
-#define EXTENDS_DEPTH 8
+#define EXTENDS_DEPTH 12
 
 static ggx_status text_of(const ggx_recipe_parser *parser, const ggx_json *object, const char *word, const char **out)
 {

@@ -32,9 +32,10 @@ def model(folder, configuration, of="AutoModelForCausalLM", dtype="float32", see
     import torch
     import transformers
     torch.manual_seed(seed)
-    for width in WIDTHS if WIDER > 1 else ():
-        if isinstance(configuration.__dict__.get(width), int):
-            setattr(configuration, width, WIDER * getattr(configuration, width))
+    for conf in (configuration, getattr(configuration, "text_config", None)) if WIDER > 1 else ():
+        for width in WIDTHS:
+            if conf is not None and isinstance(conf.__dict__.get(width), int):
+                setattr(conf, width, WIDER * getattr(conf, width))
     made = getattr(transformers, of)
     made = made.from_config(configuration) if of.startswith("Auto") else made(configuration)
     with torch.no_grad():
