@@ -30,11 +30,18 @@ def gemma(folder, **more):
     tiny.edit(folder, sliding_window=64 if conf.get("use_bidirectional_attention") else conf["sliding_window"])
 
 
+def reranker(folder, words=("yes", "no"), card="# Qwen3-Reranker-0.6B\n", **more):
+    made(folder, Qwen3Config, of="AutoModelForCausalLM", head_dim=16, vocabulary=lambda f: tiny.byte_level(f, special=("<|endoftext|>", *words, "|")), **more)
+    tiny.write(folder, "README.md", card)
+
+
 LAST = {"pooling_mode_lasttoken": True, "pooling_mode_mean_tokens": False}
 VARIANTS = {
     "qwen3-embedding": lambda folder: made(folder, Qwen3Config, dtype="bfloat16", pooled=LAST, values={"architectures": ["Qwen3ForCausalLM"]}, head_dim=16, tie_word_embeddings=True),
     "qwen3-model": lambda folder: made(folder, Qwen3Config, pooled={"pooling_mode": "cls"}, head_dim=16),
     "qwen3-whole": lambda folder: made(folder, Qwen3Config, pooled=LAST, of="AutoModelForCausalLM", head_dim=16),
+    "qwen3-reranker": lambda folder: reranker(folder, dtype="bfloat16", tie_word_embeddings=True),
+    "qwen3-reranker-untied": lambda folder: reranker(folder, ("no", "a", "b", "yes"), "Nothing.\n"),
     "qwen2-model": lambda folder: made(folder, Qwen2Config, dtype="float16", pooled={"pooling_mode_mean_tokens": True}),
     "qwen2-bare": lambda folder: made(folder, Qwen2Config, values={"architectures": ["Qwen2ForCausalLM"]}, tie_word_embeddings=True),
     "llama-model": lambda folder: made(folder, LlamaConfig, tiny.sentencepiece, num_key_value_heads=1),

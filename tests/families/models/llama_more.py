@@ -51,3 +51,4 @@ VARIANTS = {
     "deci": lambda folder: deci(folder, "bfloat16"),
 }
 EACH = ("llama4", "deci")
+NO_LOGITS = {"llama4-full": "llama.cpp ends itself: without chunks it has no scale for the temperature of attention"}

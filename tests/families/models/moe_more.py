@@ -7,7 +7,7 @@ SMALL = dict(vocab_size=350, hidden_size=64, intermediate_size=96, num_attention
 
 
 def ernie(folder, dtype="float32", **more):
-    tiny.model(folder, Ernie4_5_MoeConfig(**{**SMALL, "moe_intermediate_size": 32, "moe_num_experts": 11, "moe_k": 2, **more}), dtype=dtype)
+    tiny.model(folder, Ernie4_5_MoeConfig(**{**SMALL, "intermediate_size": 128, "moe_intermediate_size": 32, "moe_num_experts": 11, "moe_k": 2, **more}), dtype=dtype)
     tiny.sentencepiece(folder)
 
 
@@ -52,16 +52,19 @@ def exaone(folder, dtype="float32", values=(), predicted=0, **more):
 
 VARIANTS = {
     "ernie-moe": ernie,
-    "ernie-moe-bf16": lambda folder: ernie(folder, "bfloat16", moe_layer_start_index=2, num_hidden_layers=4, moe_num_shared_experts=1),
+    "ernie-moe-bf16": lambda folder: ernie(folder, "bfloat16", moe_layer_start_index=2, num_hidden_layers=4, moe_num_shared_experts=1, intermediate_size=64),
     "ernie-moe-unshared": lambda folder: ernie(folder, moe_num_shared_experts=0),
     "ernie-moe-predicting": ernie_predicting,
     "minimax-m2": minimax,
     "minimax-m2-bf16": lambda folder: minimax(folder, "bfloat16", {"rope_theta": 5000000, "rope_parameters": None}, num_local_experts=11),
     "afmoe": afmoe,
     "afmoe-bf16": lambda folder: afmoe(folder, tiny.sentencepiece, "bfloat16", num_experts=11, num_dense_layers=2, num_shared_experts=1),
-    "afmoe-yarn": lambda folder: afmoe(folder, values={"route_norm": None}, num_dense_layers=0, rope_parameters={"rope_type": "yarn", "factor": 4.0, "rope_theta": 10000.0, "original_max_position_embeddings": 32}),
+    "afmoe-plain": lambda folder: afmoe(folder, values={"route_norm": None}),
+    "afmoe-yarn": lambda folder: afmoe(folder, num_dense_layers=0, rope_parameters={"rope_type": "yarn", "factor": 4.0, "rope_theta": 10000.0, "original_max_position_embeddings": 32}),
     "exaone-moe": exaone,
     "exaone-moe-bf16": lambda folder: exaone(folder, "bfloat16", num_experts=11, tie_word_embeddings=True),
     "exaone-moe-predicting": lambda folder: exaone(folder, predicted=1),
 }
 EACH = ("ernie-moe", "minimax-m2", "afmoe", "exaone-moe")
+NO_LOGITS = {"exaone-moe-bf16": "llama.cpp has no K-EXAONE without an output matrix of its own",
+             "afmoe-plain": "llama.cpp does not norm the experts' weights where the file does not say so, the framework always does"}
