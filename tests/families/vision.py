@@ -78,6 +78,23 @@ def ministral3(folder, dtype="bfloat16"):
     mistral3(folder, dtype, {"model_type": "ministral3", "rope_parameters": YARN, "max_position_embeddings": 256, "tie_word_embeddings": True})
 
 
+def ministral3_fp8(folder):
+    """As published: the projections of the text model in FP8 with a scale for each, one for what they are given beside it."""
+    import torch
+    ministral3(folder)
+
+    def pack(name, tensor):
+        if not (name.startswith("language_model.") and name.endswith("_proj.weight")):
+            return {name: tensor}
+        scale = torch.rand(()).mul(0.01).add(0.001).to(torch.bfloat16)
+        stem = name.removesuffix("weight")
+        return {name: (tensor * 100).to(torch.float8_e4m3fn), stem + "weight_scale_inv": scale, stem + "activation_scale": scale * 2}
+
+    tiny.rewrite(folder, pack)
+    tiny.edit(folder, quantization_config={"quant_method": "fp8", "activation_scheme": "static", "dequantize": False, "weight_block_size": None,
+                                           "modules_to_not_convert": ["model.vision_tower", "model.multi_modal_projector", "lm_head"]})
+
+
 def clip(folder):
     conf = transformers.LlavaConfig(
         text_config={**TEXT, "model_type": "llama", "head_dim": 16}, image_token_index=10, vision_feature_layer=-1,
@@ -184,6 +201,7 @@ VARIANTS = {
     "pixtral-outside": lambda folder: renamed(folder, pixtral, "language_model.model.", "model."),
     "mistral3": mistral3,
     "ministral3": ministral3,
+    "ministral3-fp8": ministral3_fp8,
     "internvl": internvl,
     "internvl-plain": lambda folder: internvl(folder, "float16", plain=True),
     "internvl-hf": internvl_hf,

@@ -12,6 +12,12 @@ def llama(folder, **more):
     tiny.sentencepiece(folder)
 
 
+def smollm(folder, **more):
+    """A vocabulary of that size: the converter never lets a beginning be added."""
+    tiny.model(folder, LlamaConfig(**{**SMALL, "vocab_size": 49152, "hidden_size": 32, "tie_word_embeddings": True}))
+    tiny.byte_level(folder, **more)
+
+
 def mistral(folder):
     tiny.model(folder, MistralConfig(**SMALL, sliding_window=32), dtype="bfloat16")
     tiny.sentencepiece(folder)
@@ -31,6 +37,8 @@ VARIANTS = {
     "llama-yarn": lambda folder: llama(folder, rope_parameters={"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "beta_fast": 16.0,
                                                                 "original_max_position_embeddings": 32}),
     "llama-biased": lambda folder: llama(folder, attention_bias=True, mlp_bias=True),
+    "smollm": smollm,
+    "smollm-bos": lambda folder: smollm(folder, add_bos_token=True),
     "mistral": mistral,
     "mixtral": mixtral,
 }

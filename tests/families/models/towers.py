@@ -34,6 +34,7 @@ VARIANTS = {
     "mistral3-text": vision.mistral3,
     "ministral3-text": vision.ministral3,
     "ministral3": ministral3,
+    "ministral3-fp8": vision.ministral3_fp8,
     "internvl-text": vision.internvl,
     "internvl-internlm2": internlm2,
     "qwen2vl-text": vision.qwen2vl,
