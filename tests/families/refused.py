@@ -102,6 +102,22 @@ def check_tokenizer(folder, scratch, recipe):
     os.rmdir(away)
 
 
+def check_tekken(folder, scratch):
+    """The converter takes a vocabulary in tekken.json alone only where mistral-common is installed, whatever else is there."""
+    path = os.path.join(folder, "tekken.json")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("{}")
+    assert not os.path.exists(os.path.join(folder, "tokenizer.json"))
+    try:
+        sides.reference(sides.converter(), folder, os.path.join(scratch, "theirs.gguf"), "f16")
+    except ImportError as error:
+        assert "mistral-common" in str(error), error
+    else:
+        raise AssertionError("the converter takes it: docs/models.md says otherwise")
+    refused(folder, scratch, "tekken.json alone", "tokenizer.json", "recipe llama")
+    os.remove(path)
+
+
 def foreign(folder, config, **more):
     with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as file:
         json.dump({**config, "architectures": ["ZorkForCausalLM"], **more}, file)
@@ -187,6 +203,8 @@ def check(module, name, make, scratch):
     check_tensors(folder, scratch, recipe)
     config = check_config(folder, scratch, recipe)
     check_tokenizer(folder, scratch, recipe)
+    if recipe == "llama":
+        check_tekken(folder, scratch)
     check_new(folder, scratch, config, recipe)
     if recipe == "llama":
         check_left_over(folder, scratch, config, recipe)
