@@ -129,8 +129,8 @@ static ggx_status eval_text_node(ggx_eval *eval, const ggx_node *node, ggx_value
             parts[i].text = ggx_arena_str(&eval->arena, (ggx_str){digits, (uint64_t)n});
             if (!parts[i].text.data) return no_memory(eval, node);
         } else if (parts[i].kind != GGX_VALUE_STR) {
-            return GGX_NODE_FAIL(eval, node->args[i], "%s cannot be put into text; int and string can",
-                                 ggx_value_kind(&parts[i]));
+            return ggx_value_fail(eval, node->args[i], &parts[i], "%s cannot be put into text; int and string can",
+                                  ggx_value_kind(&parts[i]));
         }
         size += parts[i].text.size;
     }
@@ -162,7 +162,7 @@ static ggx_status eval_unary(ggx_eval *eval, const ggx_node *node, ggx_value *ou
     } else if (of.kind == GGX_VALUE_INT && of.integer != INT64_MIN) {
         *out = ggx_value_int(-of.integer);
     } else {
-        return GGX_NODE_FAIL(eval, node, "there is no negative of this %s", ggx_value_kind(&of));
+        return ggx_value_fail(eval, node, &of, "there is no negative of this %s", ggx_value_kind(&of));
     }
     return GGX_OK;
 }
@@ -198,10 +198,10 @@ static ggx_status eval_match(ggx_eval *eval, const ggx_node *node, ggx_value *ou
     if (status != GGX_OK) return status;
     if (node->count % 2 == 0) return ggx_eval_node(eval, node->args[node->count - 1], out);
     if (subject.kind == GGX_VALUE_INT)
-        return GGX_NODE_FAIL(eval, node, "'match' has nothing for %lld; add it, or an 'else'",
-                             (long long)subject.integer);
-    return GGX_NODE_FAIL(eval, node, "'match' has nothing for %s '%.*s'; add it, or an 'else'",
-                         ggx_value_kind(&subject), GGX_STR_ARGS(subject.text));
+        return ggx_value_fail(eval, node, &subject, "'match' has nothing for %lld; add it, or an 'else'",
+                              (long long)subject.integer);
+    return ggx_value_fail(eval, node, &subject, "'match' has nothing for %s '%.*s'; add it, or an 'else'",
+                          ggx_value_kind(&subject), GGX_STR_ARGS(subject.text));
 }
 
 static ggx_status eval_each(ggx_eval *eval, const ggx_node *node, ggx_value *out)
@@ -228,7 +228,9 @@ static ggx_status eval_each(ggx_eval *eval, const ggx_node *node, ggx_value *out
 static ggx_status member(ggx_eval *eval, const ggx_node *node, const ggx_value *of, ggx_str key, ggx_value *out)
 {
     ggx_status status = ggx_eval_work(eval, node, of->at.map->count);
-    return status == GGX_OK ? ggx_json_value(eval, node, ggx_json_get_str(of->at.map, key), out) : status;
+    if (status == GGX_OK) status = ggx_json_value(eval, node, ggx_json_get_str(of->at.map, key), out);
+    if (!out->json) *out = (ggx_value){.text = key, .json = of->at.map};
+    return status;
 }
 
 static ggx_status eval_index(ggx_eval *eval, const ggx_node *node, ggx_value *out)
@@ -242,11 +244,12 @@ static ggx_status eval_index(ggx_eval *eval, const ggx_node *node, ggx_value *ou
     if (of.kind == GGX_VALUE_NULL) return GGX_OK;
     if (of.kind == GGX_VALUE_MAP && index.kind == GGX_VALUE_STR) return member(eval, node, &of, index.text, out);
     if ((of.kind != GGX_VALUE_LIST && of.kind != GGX_VALUE_STR) || index.kind != GGX_VALUE_INT)
-        return GGX_NODE_FAIL(eval, node, "%s cannot be indexed with %s", ggx_value_kind(&of), ggx_value_kind(&index));
+        return ggx_value_fail(eval, node, of.kind == GGX_VALUE_LIST ? &index : &of, "%s cannot be indexed with %s",
+                              ggx_value_kind(&of), ggx_value_kind(&index));
     uint64_t count = of.kind == GGX_VALUE_LIST ? of.count : of.text.size;
     if (!ggx_value_position(&index, count, &at))
-        return GGX_NODE_FAIL(eval, node, "index %lld is outside of %llu elements", (long long)index.integer,
-                             (unsigned long long)count);
+        return ggx_value_fail(eval, node, index.json ? &index : &of, "index %lld is outside of %llu elements",
+                              (long long)index.integer, (unsigned long long)count);
     *out = of.kind == GGX_VALUE_LIST ? of.at.items[at] : ggx_value_text((ggx_str){of.text.data + at, 1});
     return GGX_OK;
 }
@@ -256,7 +259,7 @@ static ggx_status eval_slice(ggx_eval *eval, const ggx_node *node, ggx_value *ou
     ggx_status status = ggx_eval_node(eval, node->args[0], out);
     if (status != GGX_OK || out->kind == GGX_VALUE_NULL) return status;
     if (out->kind != GGX_VALUE_LIST && out->kind != GGX_VALUE_STR)
-        return GGX_NODE_FAIL(eval, node, "%s has no parts", ggx_value_kind(out));
+        return ggx_value_fail(eval, node, out, "%s has no parts", ggx_value_kind(out));
     int64_t count = (int64_t)(out->kind == GGX_VALUE_LIST ? out->count : out->text.size), end[2] = {0, count};
     for (int i = 0; i < 2; i++) {
         if (!node->args[i + 1]) continue;
@@ -284,8 +287,8 @@ static ggx_status eval_member(ggx_eval *eval, const ggx_node *node, ggx_value *o
     *out = (ggx_value){0};
     if (status != GGX_OK || of.kind == GGX_VALUE_NULL) return status;
     if (of.kind != GGX_VALUE_MAP)
-        return GGX_NODE_FAIL(eval, node, "%s has no key '%.*s'; only maps have keys", ggx_value_kind(&of),
-                             GGX_STR_ARGS(node->text));
+        return ggx_value_fail(eval, node, &of, "%s has no key '%.*s'; only maps have keys", ggx_value_kind(&of),
+                              GGX_STR_ARGS(node->text));
     return member(eval, node, &of, node->text, out);
 }
 
@@ -335,7 +338,7 @@ static ggx_status eval_kind(ggx_eval *eval, const ggx_node *node, uint32_t kind,
 {
     ggx_status status = ggx_eval_node(eval, node, out);
     if (status != GGX_OK || out->kind == kind) return status;
-    return GGX_NODE_FAIL(eval, node, "%s is needed here, this is %s", wanted, ggx_value_kind(out));
+    return ggx_value_fail(eval, node, out, "%s is needed here, this is %s", wanted, ggx_value_kind(out));
 }
 
 ggx_status ggx_eval_bool(ggx_eval *eval, const ggx_node *node, int *out)
@@ -375,7 +378,7 @@ ggx_status ggx_eval_real(ggx_eval *eval, const ggx_node *node, double *out)
     if (status != GGX_OK) return status;
     if (value.kind == GGX_VALUE_INT) value.real = (double)value.integer;
     if (value.kind != GGX_VALUE_INT && value.kind != GGX_VALUE_FLOAT)
-        return GGX_NODE_FAIL(eval, node, "a number is needed here, this is %s", ggx_value_kind(&value));
+        return ggx_value_fail(eval, node, &value, "a number is needed here, this is %s", ggx_value_kind(&value));
     *out = value.real;
     return GGX_OK;
 }

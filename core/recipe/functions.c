@@ -13,7 +13,8 @@
 
 static ggx_status wrong(ggx_eval *eval, const ggx_node *node, const char *wanted, const ggx_value *given)
 {
-    return GGX_NODE_FAIL(eval, node, "%s() needs %s, not %s", node->function->name, wanted, ggx_value_kind(given));
+    return ggx_value_fail(eval, node, given, "%s() needs %s, not %s", node->function->name, wanted,
+                          ggx_value_kind(given));
 }
 
 static int number(const ggx_value *v, double *out)
@@ -144,8 +145,8 @@ CALL(int)
     if (args->kind == GGX_VALUE_STR) {
         int64_t integer;
         if (!ggx_str_int(args->text, &integer))
-            return GGX_NODE_FAIL(eval, node, "'%.*s' is not an integer",
-                                 (int)(args->text.size < 60 ? args->text.size : 60), args->text.data);
+            return ggx_value_fail(eval, node, args, "'%.*s' is not an integer",
+                                  (int)(args->text.size < 60 ? args->text.size : 60), args->text.data);
         *out = ggx_value_int(integer);
         return GGX_OK;
     }
@@ -407,6 +408,27 @@ CALL(split)
     return GGX_OK;
 }
 
+/* Each character that is none of `keep`, which is ASCII, becomes `instead`; a character of several bytes counts once. */
+CALL(only)
+{
+    ggx_status status = texts(eval, node, args, count);
+    if (status != GGX_OK) return status;
+    ggx_str text = args[0].text, keep = args[1].text, instead = args[2].text;
+    uint64_t size = 0;
+    char *data;
+    if (instead.size > 1) return GGX_NODE_FAIL(eval, node, "only() puts one byte or none instead of another");
+    status = ggx_eval_bytes(eval, node, text.size, &data);
+    for (uint64_t i = 0; i < text.size && status == GGX_OK; i++) {
+        const uint8_t byte = (uint8_t)text.data[i];
+        if (byte < 0x80 && keep.size && memchr(keep.data, byte, (size_t)keep.size))
+            data[size++] = text.data[i];
+        else if (instead.size && (byte & 0xc0) != 0x80)
+            data[size++] = instead.data[0];
+    }
+    if (status == GGX_OK) *out = ggx_value_text((ggx_str){data, size});
+    return status;
+}
+
 static ggx_status join_texts(ggx_eval *eval, const ggx_node *node, const ggx_value *list, ggx_str separator,
                              ggx_value *out)
 {
@@ -503,16 +525,16 @@ CALL(error)
 }
 
 const ggx_function ggx_pure_functions[] = {
-    {"abs", 1, 1, call_abs},     {"ceil", 1, 1, call_ceil},       {"ends", 2, 2, call_ends},
-    {"error", 1, 1, call_error}, {"exp", 1, 1, call_exp},         {"f32", 1, 1, call_f32},
-    {"fixed", 2, 2, call_fixed}, {"flat", 1, 1, call_flat},       {"float", 1, 1, call_float},
-    {"floor", 1, 1, call_floor}, {"index", 2, 2, call_index},     {"int", 1, 1, call_int},
-    {"join", 2, 2, call_join},   {"keys", 1, 1, call_keys},       {"kind", 1, 1, call_kind},
-    {"len", 1, 1, call_len},     {"like", 2, 2, call_like},       {"log", 1, 1, call_log},
-    {"lower", 1, 1, call_lower}, {"max", 1, 64, call_max},        {"min", 1, 64, call_min},
-    {"pow", 2, 2, call_pow},     {"replace", 3, 3, call_replace}, {"reverse", 1, 1, call_reverse},
-    {"round", 1, 1, call_round}, {"sort", 1, 1, call_sort},       {"split", 2, 2, call_split},
-    {"sqrt", 1, 1, call_sqrt},   {"starts", 2, 2, call_starts},   {"str", 1, 1, call_str},
-    {"sum", 1, 1, call_sum},     {"unique", 1, 1, call_unique},   {"upper", 1, 1, call_upper},
-    {NULL, 0, 0, NULL},
+    {"abs", 1, 1, call_abs},         {"ceil", 1, 1, call_ceil},   {"ends", 2, 2, call_ends},
+    {"error", 1, 1, call_error},     {"exp", 1, 1, call_exp},     {"f32", 1, 1, call_f32},
+    {"fixed", 2, 2, call_fixed},     {"flat", 1, 1, call_flat},   {"float", 1, 1, call_float},
+    {"floor", 1, 1, call_floor},     {"index", 2, 2, call_index}, {"int", 1, 1, call_int},
+    {"join", 2, 2, call_join},       {"keys", 1, 1, call_keys},   {"kind", 1, 1, call_kind},
+    {"len", 1, 1, call_len},         {"like", 2, 2, call_like},   {"log", 1, 1, call_log},
+    {"lower", 1, 1, call_lower},     {"max", 1, 64, call_max},    {"min", 1, 64, call_min},
+    {"only", 3, 3, call_only},       {"pow", 2, 2, call_pow},     {"replace", 3, 3, call_replace},
+    {"reverse", 1, 1, call_reverse}, {"round", 1, 1, call_round}, {"sort", 1, 1, call_sort},
+    {"split", 2, 2, call_split},     {"sqrt", 1, 1, call_sqrt},   {"starts", 2, 2, call_starts},
+    {"str", 1, 1, call_str},         {"sum", 1, 1, call_sum},     {"unique", 1, 1, call_unique},
+    {"upper", 1, 1, call_upper},     {NULL, 0, 0, NULL},
 };

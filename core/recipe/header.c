@@ -28,8 +28,8 @@ static const struct {
 
 static ggx_status wrong_kind(ggx_apply *apply, const ggx_field *field, ggx_str key, const ggx_value *value)
 {
-    return GGX_NODE_FAIL(apply->eval, field->value, "'%.*s' is of type %s, its value is %s", GGX_STR_ARGS(key),
-                         types[field->type].name, ggx_value_kind(value));
+    return ggx_value_fail(apply->eval, field->value, value, "'%.*s' is of type %s, its value is %s", GGX_STR_ARGS(key),
+                          types[field->type].name, ggx_value_kind(value));
 }
 
 static ggx_status put_integer(ggx_apply *apply, const ggx_field *field, ggx_str key, const ggx_value *value,
@@ -38,8 +38,8 @@ static ggx_status put_integer(ggx_apply *apply, const ggx_field *field, ggx_str 
     if (value->kind != GGX_VALUE_INT) return wrong_kind(apply, field, key, value);
     if (value->integer < types[field->type].least ||
         (value->integer > 0 && (uint64_t)value->integer > types[field->type].most))
-        return GGX_NODE_FAIL(apply->eval, field->value, "'%.*s': %lld does not fit %s", GGX_STR_ARGS(key),
-                             (long long)value->integer, types[field->type].name);
+        return ggx_value_fail(apply->eval, field->value, value, "'%.*s': %lld does not fit %s", GGX_STR_ARGS(key),
+                              (long long)value->integer, types[field->type].name);
     switch (types[field->type].bytes) { /* the low bytes are the same for signed and unsigned types */
     case 1: memcpy(out, &(uint8_t){(uint8_t)value->integer}, 1); break;
     case 2: memcpy(out, &(uint16_t){(uint16_t)value->integer}, 2); break;
@@ -118,9 +118,9 @@ static ggx_status add_value(ggx_apply *apply, header *h, const ggx_field *field,
     if (status != GGX_OK) return status;
     if (value.kind == GGX_VALUE_NULL) {
         if (field->optional) return GGX_OK;
-        return GGX_NODE_FAIL(apply->eval, field->value,
-                             "'%.*s' has no value (null); mark it \"optional\" if it may be left out",
-                             GGX_STR_ARGS(key));
+        return ggx_value_fail(apply->eval, field->value, &value,
+                              "'%.*s' has no value (null); mark it \"optional\" if it may be left out",
+                              GGX_STR_ARGS(key));
     }
     if (value.kind == GGX_VALUE_STR && field->type == GGX_KV_U8) return add_bytes(apply, h, field, key, value.text);
     int list = value.kind == GGX_VALUE_LIST;

@@ -269,19 +269,20 @@ ggx_status ggx_json_value(ggx_eval *eval, const ggx_node *node, const ggx_json *
     *out = (ggx_value){0};
     if (!json) return GGX_OK;
     switch (json->kind) {
-    case GGX_JSON_OBJECT: *out = (ggx_value){.kind = GGX_VALUE_MAP, .at.map = json}; return GGX_OK;
-    case GGX_JSON_STRING: *out = ggx_value_text(json->text); return GGX_OK;
-    case GGX_JSON_INT: *out = ggx_value_int(json->integer); return GGX_OK;
-    case GGX_JSON_REAL: *out = ggx_value_real(json->real); return GGX_OK;
+    case GGX_JSON_OBJECT: *out = (ggx_value){.kind = GGX_VALUE_MAP, .at.map = json}; break;
+    case GGX_JSON_STRING: *out = ggx_value_text(json->text); break;
+    case GGX_JSON_INT: *out = ggx_value_int(json->integer); break;
+    case GGX_JSON_REAL: *out = ggx_value_real(json->real); break;
     case GGX_JSON_TRUE:
-    case GGX_JSON_FALSE: *out = ggx_value_bool(json->kind == GGX_JSON_TRUE); return GGX_OK;
-    case GGX_JSON_ARRAY: break;
-    default: return GGX_OK;
+    case GGX_JSON_FALSE: *out = ggx_value_bool(json->kind == GGX_JSON_TRUE); break;
+    default: break;
     }
+    out->json = json;
+    if (json->kind != GGX_JSON_ARRAY) return GGX_OK;
     ggx_value *items;
     ggx_status status = ggx_eval_items(eval, node, json->count, &items);
     if (status != GGX_OK) return status;
-    *out = (ggx_value){.kind = GGX_VALUE_LIST, .count = json->count, .at.items = items};
+    *out = (ggx_value){.kind = GGX_VALUE_LIST, .count = json->count, .at.items = items, .json = json};
     for (const ggx_json *at = json->first; at && status == GGX_OK; at = at->next)
         status = ggx_json_value(eval, node, at, items++);
     return status;
@@ -357,7 +358,12 @@ static ggx_status walk_json(ggx_eval *eval, const ggx_node *node, const ggx_json
             json = json->first;
             while (json && position-- > 0) json = json->next;
         } else {
+            const ggx_json *map = json;
             json = ggx_json_get_str(json, part);
+            if (!json) {
+                *out = (ggx_value){.text = part, .json = map};
+                return GGX_OK;
+            }
         }
     }
     return ggx_json_value(eval, node, json, out);
@@ -434,7 +440,7 @@ CALL(overlay)
     UNUSED_CALL;
     for (uint32_t i = 0; i < 2; i++)
         if (args[i].kind != GGX_VALUE_MAP && args[i].kind != GGX_VALUE_NULL)
-            return GGX_NODE_FAIL(eval, node, "overlay() needs maps, not %s", ggx_value_kind(&args[i]));
+            return ggx_value_fail(eval, node, &args[i], "overlay() needs maps, not %s", ggx_value_kind(&args[i]));
     *out = args[1].kind == GGX_VALUE_NULL ? args[0] : args[1];
     if (args[0].kind == GGX_VALUE_NULL || args[1].kind == GGX_VALUE_NULL) return GGX_OK;
     const ggx_json *below = args[0].at.map, *above = args[1].at.map;

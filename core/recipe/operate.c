@@ -92,20 +92,28 @@ int ggx_value_equal(const ggx_value *a, const ggx_value *b)
     return 1;
 }
 
-static ggx_status overflow(ggx_eval *eval, const ggx_node *node)
+/* The one of two values that a message is about: the first that is no number and comes from a file, else the first from a file. */
+static const ggx_value *given(const ggx_value *a, const ggx_value *b)
 {
-    return GGX_NODE_FAIL(eval, node, "the result does not fit 64 bits; convert with float() first");
+    if (a->json && (!is_number(a) || !b->json || is_number(b))) return a;
+    return b->json ? b : a;
 }
 
-static ggx_status divide(ggx_eval *eval, const ggx_node *node, int64_t a, int64_t b, ggx_value *out)
+static ggx_status overflow(ggx_eval *eval, const ggx_node *node, const ggx_value *of)
 {
-    if (!b) return GGX_NODE_FAIL(eval, node, "%lld is divided by zero", (long long)a);
-    if (a == INT64_MIN && b == -1) return overflow(eval, node);
+    return ggx_value_fail(eval, node, of, "the result does not fit 64 bits; convert with float() first");
+}
+
+static ggx_status divide(ggx_eval *eval, const ggx_node *node, const ggx_value *of, int64_t a, int64_t b,
+                         ggx_value *out)
+{
+    if (!b) return ggx_value_fail(eval, node, of, "%lld is divided by zero", (long long)a);
+    if (a == INT64_MIN && b == -1) return overflow(eval, node, of);
     int64_t quotient = a / b, rest = a % b;
     if (node->operation == '/') {
         if (rest)
-            return GGX_NODE_FAIL(eval, node, "%lld / %lld is not whole; use // to round down, or float()", (long long)a,
-                                 (long long)b);
+            return ggx_value_fail(eval, node, of, "%lld / %lld is not whole; use // to round down, or float()",
+                                  (long long)a, (long long)b);
     } else if (rest && (rest < 0) != (b < 0)) { /* towards minus infinity, as in Python */
         quotient--;
         rest += b;
@@ -114,7 +122,8 @@ static ggx_status divide(ggx_eval *eval, const ggx_node *node, int64_t a, int64_
     return GGX_OK;
 }
 
-static ggx_status integers(ggx_eval *eval, const ggx_node *node, int64_t a, int64_t b, ggx_value *out)
+static ggx_status integers(ggx_eval *eval, const ggx_node *node, const ggx_value *of, int64_t a, int64_t b,
+                           ggx_value *out)
 {
     int64_t result = 0;
     int fits = 1;
@@ -135,14 +144,14 @@ static ggx_status integers(ggx_eval *eval, const ggx_node *node, int64_t a, int6
             if (fits) result = (a < 0) != (b < 0) ? (int64_t)(0 - left * right) : (int64_t)(left * right);
         }
         break;
-    default: return divide(eval, node, a, b, out);
+    default: return divide(eval, node, of, a, b, out);
     }
-    if (!fits) return overflow(eval, node);
+    if (!fits) return overflow(eval, node, of);
     *out = ggx_value_int(result);
     return GGX_OK;
 }
 
-static ggx_status reals(ggx_eval *eval, const ggx_node *node, double a, double b, ggx_value *out)
+static ggx_status reals(ggx_eval *eval, const ggx_node *node, const ggx_value *of, double a, double b, ggx_value *out)
 {
     switch (node->operation) {
     case '+': *out = ggx_value_real(a + b); return GGX_OK;
@@ -150,7 +159,7 @@ static ggx_status reals(ggx_eval *eval, const ggx_node *node, double a, double b
     case '*': *out = ggx_value_real(a * b); return GGX_OK;
     default: break;
     }
-    if (b == 0) return GGX_NODE_FAIL(eval, node, "a number is divided by zero");
+    if (b == 0) return ggx_value_fail(eval, node, of, "a number is divided by zero");
     if (node->operation == '/') {
         *out = ggx_value_real(a / b);
     } else if (node->operation == GGX_SIGN_FLOOR_DIVIDE) {
@@ -191,9 +200,9 @@ static ggx_status compare(ggx_eval *eval, const ggx_node *node, const ggx_value 
         order = ggx_str_order(a->text, b->text); /* of any size */
         order = (order > 0) - (order < 0);
     } else {
-        return GGX_NODE_FAIL(eval, node,
-                             "%s and %s cannot be ordered; numbers with numbers and strings with strings can",
-                             ggx_value_kind(a), ggx_value_kind(b));
+        return ggx_value_fail(eval, node, given(a, b),
+                              "%s and %s cannot be ordered; numbers with numbers and strings with strings can",
+                              ggx_value_kind(a), ggx_value_kind(b));
     }
     switch (node->operation) {
     case '<': *out = ggx_value_bool(order < 0); break;
@@ -212,8 +221,8 @@ static ggx_status contains(ggx_eval *eval, const ggx_node *node, const ggx_value
         return ggx_eval_work(eval, node, b->at.map->count);
     }
     if (b->kind != GGX_VALUE_LIST)
-        return GGX_NODE_FAIL(eval, node, "'in' needs a list, or a string and a map, not %s and %s", ggx_value_kind(a),
-                             ggx_value_kind(b));
+        return ggx_value_fail(eval, node, given(b, a), "'in' needs a list, or a string and a map, not %s and %s",
+                              ggx_value_kind(a), ggx_value_kind(b));
     for (uint64_t i = 0; i < b->count && !out->truth; i++) out->truth = ggx_value_equal(a, &b->at.items[i]);
     return ggx_eval_work(eval, node, b->count);
 }
@@ -221,8 +230,8 @@ static ggx_status contains(ggx_eval *eval, const ggx_node *node, const ggx_value
 static ggx_status range(ggx_eval *eval, const ggx_node *node, const ggx_value *a, const ggx_value *b, ggx_value *out)
 {
     if (a->kind != GGX_VALUE_INT || b->kind != GGX_VALUE_INT)
-        return GGX_NODE_FAIL(eval, node, "a range goes from an int to an int, not from %s to %s", ggx_value_kind(a),
-                             ggx_value_kind(b));
+        return ggx_value_fail(eval, node, given(b, a), "a range goes from an int to an int, not from %s to %s",
+                              ggx_value_kind(a), ggx_value_kind(b));
     uint64_t count = a->integer < b->integer ? (uint64_t)b->integer - (uint64_t)a->integer : 0;
     ggx_value *items;
     ggx_status status = ggx_eval_items(eval, node, count, &items);
@@ -254,10 +263,16 @@ ggx_status ggx_operate(ggx_eval *eval, const ggx_node *node, const ggx_value *a,
     case GGX_SIGN_RANGE: return range(eval, node, a, b, out);
     default: break;
     }
-    if (a->kind == GGX_VALUE_INT && b->kind == GGX_VALUE_INT) return integers(eval, node, a->integer, b->integer, out);
-    if (is_number(a) && is_number(b)) return reals(eval, node, real_of(a), real_of(b), out);
+    if (is_number(a) && is_number(b)) {
+        const ggx_value *of = b->json ? b : a;
+        ggx_status status = a->kind == GGX_VALUE_INT && b->kind == GGX_VALUE_INT
+                                ? integers(eval, node, of, a->integer, b->integer, out)
+                                : reals(eval, node, of, real_of(a), real_of(b), out);
+        out->json = of->json; /* what is computed from a key is told of that key */
+        return status;
+    }
     if (node->operation == '+' && a->kind == b->kind && (a->kind == GGX_VALUE_STR || a->kind == GGX_VALUE_LIST))
         return join(eval, node, a, b, out);
-    return GGX_NODE_FAIL(eval, node, "%s %s %s has no meaning", ggx_value_kind(a), operator_text(node->operation),
-                         ggx_value_kind(b));
+    return ggx_value_fail(eval, node, given(a, b), "%s %s %s has no meaning", ggx_value_kind(a),
+                          operator_text(node->operation), ggx_value_kind(b));
 }

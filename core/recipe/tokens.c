@@ -10,7 +10,8 @@
 
 static ggx_status wrong(ggx_eval *eval, const ggx_node *node, const char *wanted, const ggx_value *given)
 {
-    return GGX_NODE_FAIL(eval, node, "%s() needs %s, not %s", node->function->name, wanted, ggx_value_kind(given));
+    return ggx_value_fail(eval, node, given, "%s() needs %s, not %s", node->function->name, wanted,
+                          ggx_value_kind(given));
 }
 
 /* The lines of a file beside the model, without their ends; null when it is not there. */
@@ -140,10 +141,39 @@ CALL(ranked)
     return GGX_OK;
 }
 
+/* The n strings of a list with the fewest edits between them and a word; among equals the first. */
+CALL(nearest)
+{
+    UNUSED_CALL;
+    ggx_value *items;
+    if (args[0].kind != GGX_VALUE_STR) return wrong(eval, node, "a string", &args[0]);
+    if (args[1].kind != GGX_VALUE_LIST) return wrong(eval, node, "a list", &args[1]);
+    if (args[2].kind != GGX_VALUE_INT || args[2].integer < 0) return wrong(eval, node, "a number of them", &args[2]);
+    const uint64_t n = (uint64_t)args[2].integer < args[1].count ? (uint64_t)args[2].integer : args[1].count;
+    ggx_status status = ggx_eval_items(eval, node, n, &items);
+    if (status == GGX_OK) status = ggx_eval_work(eval, node, args[1].count * (1 + n) * 64);
+    uint32_t past = 0; /* the distance and place of the last one found: the next lies behind it */
+    uint64_t last = UINT64_MAX;
+    for (uint64_t i = 0; i < n && status == GGX_OK; i++) {
+        uint32_t least = UINT32_MAX;
+        uint64_t found = 0;
+        for (uint64_t k = 0; k < args[1].count; k++) {
+            const ggx_value *item = &args[1].at.items[k];
+            if (item->kind != GGX_VALUE_STR) return wrong(eval, node, "a list of strings", item);
+            const uint32_t distance = ggx_word_distance(args[0].text, item->text);
+            if (distance >= least || distance < past || (distance == past && last != UINT64_MAX && k <= last)) continue;
+            least = distance;
+            found = k;
+        }
+        items[i] = args[1].at.items[found];
+        past = least;
+        last = found;
+    }
+    *out = (ggx_value){.kind = GGX_VALUE_LIST, .count = n, .at.items = items};
+    return status;
+}
+
 const ggx_function ggx_token_functions[] = {
-    {"base64", 1, 1, call_base64},
-    {"byte_level", 1, 1, call_byte_level},
-    {"lines", 1, 1, call_lines},
-    {"ranked", 2, 2, call_ranked},
-    {NULL, 0, 0, NULL},
+    {"base64", 1, 1, call_base64},   {"byte_level", 1, 1, call_byte_level}, {"lines", 1, 1, call_lines},
+    {"nearest", 3, 3, call_nearest}, {"ranked", 2, 2, call_ranked},         {NULL, 0, 0, NULL},
 };

@@ -18,12 +18,13 @@ typedef struct ggx_value {
     int32_t truth;   /* BOOL */
     int64_t integer; /* INT */
     double real;     /* FLOAT */
-    ggx_str text;    /* STR */
+    ggx_str text;    /* STR; NULL with `json`: the key that the map does not have */
     uint64_t count;  /* LIST */
     union {
         const struct ggx_value *items; /* LIST */
         const ggx_json *map;           /* MAP */
     } at;
+    const ggx_json *json; /* where it stands in a file beside the model, for messages; NULL: computed */
 } ggx_value;
 
 /* Where a text of a recipe stands, for messages: a file, its bytes, and a JSON value in it. */
@@ -167,6 +168,9 @@ ggx_status ggx_eval_list(ggx_eval *eval, const ggx_node *node, ggx_value *out);
 /* An error at the node. */
 #define GGX_NODE_FAIL(eval, node, ...) \
     ggx_origin_fail((node)->origin, (node)->offset, (eval)->error, GGX_E_MALFORMED, __VA_ARGS__)
+/* The same, of a value: the file beside the model and the key go before the sentence when the value comes from there. */
+GGX_PRINTF(4, 5)
+ggx_status ggx_value_fail(ggx_eval *eval, const ggx_node *node, const ggx_value *value, const char *format, ...);
 /* Counts work; an error when the conversion has done too much. */
 ggx_status ggx_eval_work(ggx_eval *eval, const ggx_node *node, uint64_t steps);
 ggx_status ggx_eval_items(ggx_eval *eval, const ggx_node *node, uint64_t count, ggx_value **out);
