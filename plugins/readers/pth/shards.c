@@ -23,6 +23,18 @@ static int ends_with(ggx_str s, const char *end)
     return s.size > n && !memcmp(s.data + (s.size - n), end, n);
 }
 
+static int begins_with(ggx_str s, const char *start)
+{
+    size_t n = strlen(start);
+    return s.size > n && !memcmp(s.data, start, n);
+}
+
+/* One of the parts that transformers saves, at the folder's top. */
+static int is_part(ggx_str name)
+{
+    return begins_with(name, "pytorch_model-") && ends_with(name, ".bin") && !memchr(name.data, '/', (size_t)name.size);
+}
+
 static int contains(ggx_str text, const char *word)
 {
     size_t n = strlen(word);
@@ -75,7 +87,7 @@ static int32_t judge_folder(const ggx_probe *p)
         ggx_str name = p->siblings[i].name;
         if (memchr(name.data, '/', (size_t)name.size)) continue;
         others |= ends_with(name, ".safetensors") || ends_with(name, ".safetensors.index.json");
-        int ours = ends_with(name, INDEX_END) || ggx_folder_is_file(&folder_names, name);
+        int ours = ends_with(name, INDEX_END) || ggx_folder_is_file(&folder_names, name) || is_part(name);
         int32_t score = ours ? judge_file(name, p->siblings[i].head) : GGX_PROBE_NO;
         if (score > best) best = score;
     }
@@ -111,7 +123,25 @@ static ggx_status take_one(pth_reader *r, uint32_t member, ggx_error *error)
     return status;
 }
 
-/* Several files without an index are not put together: they can be a model's parts, its optimizer, or other models. */
+/* All parts by name, as the converter of llama.cpp takes them; there may be none. With files == NULL they are counted. */
+static ggx_status take_parts(const pth_reader *r, pth_file *files, uint32_t capacity, uint32_t *count, ggx_error *error)
+{
+    *count = 0;
+    for (uint32_t i = 0; i < r->source->count(r->source); i++) {
+        ggx_member m;
+        memset(&m, 0, sizeof m);
+        m.struct_size = sizeof m;
+        ggx_status status = r->source->member(r->source, i, &m, error);
+        if (status != GGX_OK) return status;
+        if (!is_part(m.name)) continue;
+        if (files && *count < capacity) files[*count].member = i;
+        ++*count;
+    }
+    return GGX_OK;
+}
+
+/* Several files without an index are put together only when their names say that they are a model's parts: others can be its optimizer, or
+ * other models. */
 static ggx_status find_in_folder(pth_reader *r, ggx_error *error)
 {
     ggx_folder f;
@@ -119,6 +149,10 @@ static ggx_status find_in_folder(pth_reader *r, ggx_error *error)
     if (status != GGX_OK) return status;
     if (f.has_main_index || (f.index_count == 1 && !f.has_main_file)) return read_index(r, f.index, error);
     if (f.has_main_file || (f.file_count == 1 && !f.index_count)) return take_one(r, f.file, error);
+    uint32_t parts = 0;
+    if (!f.index_count) status = take_parts(r, NULL, 0, &parts, error);
+    if (status == GGX_OK && parts) status = alloc_files(r, parts, error);
+    if (status != GGX_OK || parts) return status == GGX_OK ? take_parts(r, r->files, parts, &parts, error) : status;
     if (f.index_count + f.file_count)
         return ggx_fail(error, GGX_E_USAGE,
                         "the folder holds %u PyTorch files and %u indexes, none is " MAIN_FILE "; name the one to read",
