@@ -33,8 +33,8 @@ static double root(double x)
 static ggx_status whole(ggx_eval *eval, const ggx_node *node, double x, ggx_value *out)
 {
     if (!(x >= -9223372036854775808.0 && x < 9223372036854775808.0))
-        return GGX_NODE_FAIL(eval, node, "the result of %s() does not fit an int", node->function->name);
-    *out = ggx_value_int((int64_t)x);
+        return ggx_value_fail(eval, node, out, "the result of %s() does not fit an int", node->function->name);
+    *out = (ggx_value){.kind = GGX_VALUE_INT, .integer = (int64_t)x, .json = out->json};
     return GGX_OK;
 }
 
@@ -44,6 +44,7 @@ static ggx_status with_number(ggx_eval *eval, const ggx_node *node, const ggx_va
     double x;
     if (!number(args, &x)) return wrong(eval, node, "a number", args);
     *out = to_integer && args->kind == GGX_VALUE_INT ? *args : ggx_value_real(function(x));
+    out->json = args->json;
     return to_integer && args->kind == GGX_VALUE_FLOAT ? whole(eval, node, out->real, out) : GGX_OK;
 }
 

@@ -265,10 +265,11 @@ ggx_status ggx_operate(ggx_eval *eval, const ggx_node *node, const ggx_value *a,
     }
     if (is_number(a) && is_number(b)) {
         const ggx_value *of = b->json ? b : a;
+        const ggx_json *only = !a->json ? b->json : !b->json ? a->json : NULL;
         ggx_status status = a->kind == GGX_VALUE_INT && b->kind == GGX_VALUE_INT
                                 ? integers(eval, node, of, a->integer, b->integer, out)
                                 : reals(eval, node, of, real_of(a), real_of(b), out);
-        out->json = of->json; /* what is computed from a key is told of that key */
+        out->json = only; /* what is computed from one key is told of that key */
         return status;
     }
     if (node->operation == '+' && a->kind == b->kind && (a->kind == GGX_VALUE_STR || a->kind == GGX_VALUE_LIST))

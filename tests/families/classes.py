@@ -20,7 +20,7 @@ from transformers.models.auto import configuration_auto, modeling_auto  # noqa: 
 
 RECIPES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "plugins", "recipes")
 FILE = os.path.join(RECIPES, "hf-classes.json")
-KINDS = {int: "int", float: "float int", bool: "bool", str: "string", list: "list", tuple: "list", dict: "map", type(None): "null"}
+KINDS = {int: "int", float: "float", bool: "bool", str: "string", list: "list", tuple: "list", dict: "map", type(None): "null"}
 COMMON = {f.name for f in dataclasses.fields(transformers.PretrainedConfig)}
 
 
