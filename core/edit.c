@@ -4,6 +4,7 @@
 
 #include "commit/patch.h"
 #include <ggx_sdk/error.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define HEADER_MAX (1ull << 30)
@@ -145,6 +146,36 @@ static ggx_status edit_in_place(ggx_flow *flow, const char *path, ggx_edited *ou
     return status;
 }
 
+/* --- sets of files ------------------------------------------------------------------------------------------------------------ */
+
+static int is_set(const ggx_checkpoint *c)
+{
+    for (uint64_t i = 0; i < c->tensor_count; i++)
+        if (c->tensors[i].access == GGX_ACCESS_RAW && c->tensors[i].member) return c->source->kind == GGX_SOURCE_FILE;
+    return 0;
+}
+
+ggx_status ggx_edit_open(ggx_flow *flow, ggx_registry *registry, ggx_conversion *wanted, const ggx_run *run,
+                         ggx_error *error)
+{
+    char name[64];
+    ggx_setting *alone;
+    ggx_status status = ggx_flow_open(flow, registry, wanted, run, error);
+    if (status != GGX_OK || !is_set(flow->model)) return status;
+    snprintf(name, sizeof name, "%.48s.alone", flow->model->reader_name);
+    ggx_flow_close(flow);
+    memset(flow, 0, sizeof *flow);
+    wanted->settings = alone = &(ggx_setting){.name = name, .value = "true"};
+    wanted->setting_count = 1;
+    status = ggx_flow_open(flow, registry, wanted, run, error);
+    wanted->settings = NULL;
+    wanted->setting_count = 0;
+    if (status == GGX_OK && !alone->used)
+        return ggx_fail(error, GGX_E_UNSUPPORTED,
+                        "the model is a set of several files, which ggx edit cannot change; make one file of it first");
+    return status;
+}
+
 /* --- the whole ---------------------------------------------------------------------------------------------------------------- */
 
 static ggx_status check_file(const ggx_flow *flow, ggx_error *error)
@@ -152,11 +183,6 @@ static ggx_status check_file(const ggx_flow *flow, ggx_error *error)
     const ggx_checkpoint *c = flow->model;
     if (c->source->kind != GGX_SOURCE_FILE)
         return ggx_fail(error, GGX_E_USAGE, "ggx edit changes a file; name one, not a folder");
-    for (uint64_t i = 0; i < c->tensor_count; i++)
-        if (c->tensors[i].access == GGX_ACCESS_RAW && c->tensors[i].member)
-            return ggx_fail(
-                error, GGX_E_UNSUPPORTED,
-                "the model is a set of several files, which ggx edit cannot change; make one file of it first");
     if (flow->plan.writer->flags & GGX_WRITER_FIELDS)
         return ggx_fail(error, GGX_E_UNSUPPORTED, "files of format %s have no keys to change", c->reader_name);
     return GGX_OK;

@@ -22,10 +22,15 @@ typedef struct ggx_edited {
 
 /* Makes the changes in `path` (opened by `flow`, with this as its input), or, when `output` is not NULL, in a copy. In place when the
  * header keeps its length and nobody else knows the file by another name, else the whole file is written anew and takes the name at the end. Errors:
- * GGX_E_USAGE (values, types), GGX_E_NOTFOUND (keys), GGX_E_UNSUPPORTED (formats without key/values, sets of files), those of
+ * GGX_E_USAGE (values, types), GGX_E_NOTFOUND (keys), GGX_E_UNSUPPORTED (formats without key/values), those of
  * planning and writing. */
 ggx_status ggx_edit_file(ggx_flow *flow, const ggx_conversion *wanted, const ggx_edit *edits, uint32_t count,
                          ggx_edited *out, ggx_error *error);
+
+/* Opens the file for that: of a set of files the named one alone, as the reader does it with its option READER.alone. GGX_E_UNSUPPORTED when the reader has no such option; what the reader says of files that are not the
+ * first of their set. */
+ggx_status ggx_edit_open(ggx_flow *flow, ggx_registry *registry, ggx_conversion *wanted, const ggx_run *run,
+                         ggx_error *error);
 
 /* Before the file is opened: undoes a change that was cut off. */
 ggx_status ggx_edit_recover(const char *path, ggx_edited *out, ggx_error *error);

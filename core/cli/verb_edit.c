@@ -52,13 +52,13 @@ static void print_result(const ggx_arguments *a, const ggx_edited *done, ggx_tex
 static ggx_status edit(ggx_cli *cli, ggx_registry *registry, ggx_flow *flow, ggx_edited *done, ggx_error *error)
 {
     const ggx_arguments *a = &cli->arguments;
-    const ggx_conversion wanted = {.input = a->operands[0],
-                                   .output = a->output,
-                                   .reader = a->reader,
-                                   .memory = a->memory,
-                                   .sync_bytes = SYNC,
-                                   .threads = ggx_pool_cpus(),
-                                   .parts = 1};
+    ggx_conversion wanted = {.input = a->operands[0],
+                             .output = a->output,
+                             .reader = a->reader,
+                             .memory = a->memory,
+                             .sync_bytes = SYNC,
+                             .threads = ggx_pool_cpus(),
+                             .parts = 1};
     ggx_status status = ggx_edit_recover(a->operands[0], done, error);
     if (status == GGX_OK && !a->edit_count && !done->recovered)
         return ggx_fail(error, GGX_E_USAGE, "say what to change: --set, --unset, --rename or --chat-template");
@@ -66,7 +66,7 @@ static ggx_status edit(ggx_cli *cli, ggx_registry *registry, ggx_flow *flow, ggx
         done->in_place = 1;
         return GGX_OK;
     }
-    if (status == GGX_OK) status = ggx_flow_open(flow, registry, &wanted, &cli->run, error);
+    if (status == GGX_OK) status = ggx_edit_open(flow, registry, &wanted, &cli->run, error);
     return status == GGX_OK ? ggx_edit_file(flow, &wanted, a->edits, a->edit_count, done, error) : status;
 }
 

@@ -191,6 +191,38 @@ def check_others(folder):
     assert edit(folder, "--set", "a=str:b", code=2) and edit(os.path.join(folder, "none"), "--set", "a=str:b", code=3)
 
 
+def check_set(folder):
+    """Of a set of files the first one is changed alone, in place or anew; a later one is refused with the first one's name."""
+    whole, out = os.path.join(folder, "whole.gguf"), os.path.join(folder, "set.gguf")
+    make(whole)
+    assert ggx(whole, "-o", out, "--split-max-tensors", "1", "-q").returncode == 0
+    parts = [os.path.join(folder, f"set-{i}-of-00003.gguf") for i in ("00001", "00002", "00003")]
+
+    def merged():
+        joined = os.path.join(folder, "joined.gguf")
+        assert ggx(parts[0], "-o", joined, "-q").returncode == 0
+        made = told(joined)
+        os.remove(joined)
+        return made
+
+    before, others = merged(), [open(p, "rb").read() for p in parts[1:]]
+    keys = {**before[0], "toy.count": (["UINT32"], 9)}
+    assert edit(parts[0], "--set", "toy.count=9")["in_place"]
+    assert merged() == (keys, before[1]) and list(merged()[0]) == list(keys)
+    keys = {**keys, "toy.text": (["STRING"], "longer than it was, so that the header grows " * 5)}
+    assert not edit(parts[0], "--set", "toy.text=" + keys["toy.text"][1])["in_place"]
+    assert merged() == (keys, before[1]) and list(merged()[0]) == list(keys)
+    assert [open(p, "rb").read() for p in parts[1:]] == others
+    first = [k for k in told(parts[0])[0] if k.startswith("split.")]
+    assert set(first) == {"split.no", "split.count", "split.tensors.count"}, first
+    assert os.path.basename(parts[0]) in edit(parts[1], "--set", "toy.count=9", code=2)
+    copy = os.path.join(folder, "copy.gguf")
+    edit(parts[0], "--set", "toy.count=11", "-o", copy)
+    assert told(copy)[0]["toy.count"][1] == 11 and merged()[0] == keys
+    os.remove(parts[2])
+    assert os.path.basename(parts[2]) in edit(parts[0], "--set", "toy.count=9", code=3)
+
+
 with tempfile.TemporaryDirectory() as folder:
     path = os.path.join(folder, "a.gguf")
     make(path)
@@ -200,4 +232,5 @@ with tempfile.TemporaryDirectory() as folder:
     check_names(path, folder)
     check_undo(path)
     check_others(folder)
+    check_set(folder)
 oracle.finish()

@@ -57,6 +57,8 @@ ggx_status gguf_file_walk(gguf_reader *r, gguf_file *file, const ggx_sink *sink,
 ggx_status gguf_kvs_walk(gguf_reader *r, gguf_file *file, ggx_cursor *c, const ggx_sink *sink, ggx_error *error);
 
 /* splits.c: opens the other files of the set that files[0], already walked, belongs to, and puts all in order. */
+/* Is the file the first of its set? An error that names the first, otherwise. */
+ggx_status gguf_splits_first(const gguf_reader *r, ggx_error *error);
 ggx_status gguf_splits_open(gguf_reader *r, ggx_error *error);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <ggx/plugin.h>
 #include <ggx_sdk/checked.h>
+#include <ggx_sdk/options.h>
 
 static uint64_t read_uint(const uint8_t *bytes, int big)
 {
@@ -31,11 +32,16 @@ static int32_t probe_gguf(const ggx_probe *p) GGX_NOEXCEPT
     return version >= 2 && version <= 3 && tensors < p->size && kvs < p->size ? GGX_PROBE_PROVEN : GGX_PROBE_MAGIC;
 }
 
+static const ggx_option options_table[] = {
+    {sizeof(ggx_option), GGX_OPTION_BOOL, "gguf.alone",
+     "of a set of files read the first as it stands, with its split.* keys"},
+};
+
 static ggx_status open_gguf(void *self, const ggx_host *host, const ggx_source *source, const ggx_options *options,
                             ggx_error *error) GGX_NOEXCEPT
 {
     gguf_reader *r = self;
-    (void)options;
+    const ggx_option_value *alone = ggx_option_find(options, "gguf.alone");
     r->host = host;
     r->source = source;
     ggx_names_init(&r->tensors, host);
@@ -48,7 +54,8 @@ static ggx_status open_gguf(void *self, const ggx_host *host, const ggx_source *
     if (!r->files || !r->key) return ggx_fail(error, GGX_E_NOMEM, "no memory to begin with");
     ggx_status status = gguf_file_start(r, &r->files[0], error);
     if (status == GGX_OK) status = gguf_file_walk(r, &r->files[0], NULL, 0, error);
-    if (status == GGX_OK && r->files[0].split_count > 1) status = gguf_splits_open(r, error);
+    if (status == GGX_OK && r->files[0].split_count > 1)
+        status = alone && alone->number ? gguf_splits_first(r, error) : gguf_splits_open(r, error);
     if (status != GGX_OK) return status;
     r->value_room = r->files[0].value_room;
     r->value = host->alloc(host, r->value_room);
@@ -76,6 +83,8 @@ static const ggx_reader reader = {
     .probe = probe_gguf,
     .open = open_gguf,
     .index = index_gguf,
+    .options = options_table,
+    .option_count = 1,
 };
 
 static const ggx_provide provides[] = {{GGX_READER_ID, &reader}};

@@ -82,3 +82,19 @@ ggx_status gguf_splits_open(gguf_reader *r, ggx_error *error)
     }
     return check_total(r, error);
 }
+
+ggx_status gguf_splits_first(const gguf_reader *r, ggx_error *error)
+{
+    char name[1024];
+    ggx_member member;
+    memset(&member, 0, sizeof member);
+    member.struct_size = sizeof member;
+    if (!r->files[0].split_no) return GGX_OK;
+    ggx_status status = r->source->member(r->source, r->files[0].member, &member, error);
+    if (status != GGX_OK) return status;
+    const int named = sibling_name(member.name, 0, r->files[0].split_count, name, sizeof name);
+    return ggx_fail_at(error, GGX_E_USAGE, r->files[0].member, GGX_NO_OFFSET,
+                       "this is part %llu of %llu of a split model, whose keys stand in the first: %.150s",
+                       (unsigned long long)r->files[0].split_no + 1, (unsigned long long)r->files[0].split_count,
+                       named ? name : "name that one");
+}
