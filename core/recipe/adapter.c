@@ -13,6 +13,8 @@
 /* What stands behind a virtual tensor: indices in the adapter's checkpoint. */
 typedef struct factors {
     uint64_t a, b; /* a == UINT64_MAX: a plain tensor, which is b */
+    int32_t
+        turned; /* 1: the weight is (B × A) transposed: then `a` is B, read as its transpose, and `b` is A likewise */
 } factors;
 
 typedef struct adapting {
@@ -75,8 +77,9 @@ static ggx_status put_pair(adapting *d, uint64_t tensor, int *taken)
         if (a->rank != 2 || b->rank != 2 || a->shape[0] != b->shape[1] || !a->shape[0])
             return ggx_fail(d->error, GGX_E_MALFORMED, "'%.*s' and '%.*s' are no factors of a matrix (recipe %s)",
                             GGX_STR_ARGS(a->name), GGX_STR_ARGS(other), d->recipe->id);
-        const uint64_t shape[2] = {b->shape[0], a->shape[1]};
-        return put(d, name, shape, 2, a, (factors){tensor, second});
+        const uint64_t shape[2] = {pair->turned ? a->shape[1] : b->shape[0], pair->turned ? b->shape[0] : a->shape[1]};
+        const factors f = {pair->turned ? second : tensor, pair->turned ? tensor : second, pair->turned};
+        return put(d, name, shape, 2, a, f);
     }
     return GGX_OK;
 }
@@ -113,7 +116,7 @@ static ggx_status make_virtual(adapting *d)
         if (is_plain(d, bare) && !is_dropped(d, bare)) {
             const ggx_str name = ggx_arena_str(d->arena, bare);
             if (!name.data) return no_memory(d);
-            status = put(d, name, c->tensors[i].shape, c->tensors[i].rank, &c->tensors[i], (factors){UINT64_MAX, i});
+            status = put(d, name, c->tensors[i].shape, c->tensors[i].rank, &c->tensors[i], (factors){UINT64_MAX, i, 0});
         }
     }
     for (uint64_t i = 0; i < c->tensor_count && status == GGX_OK; i++) {
@@ -176,11 +179,24 @@ static int plain_axis(ggx_arena *arena, uint64_t size, int64_t stride, ggx_axis 
     return to->factors != NULL;
 }
 
+/* A factor's lengths and strides as the product sees them: rows × columns, whichever way it lies. */
+typedef struct lie {
+    uint64_t rows, columns;
+    int64_t down, along;
+} lie;
+
+static lie lie_of(const ggx_tensor *t, int32_t turned)
+{
+    return turned ? (lie){t->shape[1], t->shape[0], t->stride[1], t->stride[0]}
+                  : (lie){t->shape[0], t->shape[1], t->stride[0], t->stride[1]};
+}
+
 typedef struct splitting {
     const adapting *d;
     const ggx_recipe_tensor *made;
-    int turned; /* 1: the rows run along the last axis: the weight was transposed */
-    int shared; /* 1: every piece has the same A, which is then written once */
+    int turned;  /* 1: the rows run along the last axis: the weight was transposed */
+    int shared;  /* 1: every piece has the same A, which is then written once */
+    int flipped; /* 1: the factors of a pair that is turned: A's transpose comes out first, then B as it is */
     ggx_view a, b;
 } splitting;
 
@@ -193,35 +209,37 @@ static ggx_status split_piece(splitting *s, uint32_t index)
     const ggx_view *view = &s->made->view;
     const ggx_piece *p = &view->pieces[index];
     const factors f = d->factors[p->tensor - c->tensor_count];
-    const ggx_tensor *a = &c->tensors[f.a], *b = &c->tensors[f.b];
-    const uint64_t columns = a->shape[1], rank = a->shape[0];
+    const lie a = lie_of(&c->tensors[f.a], f.turned), b = lie_of(&c->tensors[f.b], f.turned);
+    const uint64_t columns = a.columns, rank = a.rows;
     const uint32_t last = view->rank - 1, low = s->turned ? last : last - 1, high = s->turned ? last - 1 : last;
-    ggx_piece pa = {.tensor = f.a, .offset = p->offset % columns * (uint64_t)a->stride[1]},
-              pb = {.tensor = f.b, .offset = p->offset / columns * (uint64_t)b->stride[0]};
+    ggx_piece pa = {.tensor = f.a, .offset = p->offset % columns * (uint64_t)a.along},
+              pb = {.tensor = f.b, .offset = p->offset / columns * (uint64_t)b.down};
     int good = 1;
     for (uint32_t axis = 0; axis + 2 < view->rank; axis++) {
         pb.start[axis] = p->start[axis];
         pb.count[axis] = p->count[axis];
-        good &= scale_axis(d->arena, &p->axis[axis], columns, b->stride[0], &pb.axis[axis]);
+        good &= scale_axis(d->arena, &p->axis[axis], columns, b.down, &pb.axis[axis]);
         pa.start[axis] = s->shared ? 0 : p->start[axis];
         pa.count[axis] = s->shared ? 1 : p->count[axis];
     }
     /* B: rows × rank, A: rank × columns; of a transposed weight rank × rows and columns × rank */
     const uint32_t b_rank = s->turned ? last - 1 : last, b_rows = s->turned ? last : last - 1;
-    const uint32_t a_rank = s->turned ? last : last - 1, a_columns = s->turned ? last - 1 : last;
+    const int a_turned = s->turned || s->flipped;
+    const uint32_t a_rank = a_turned ? last : last - 1, a_columns = a_turned ? last - 1 : last;
     pb.start[b_rows] = p->start[low];
     pb.count[b_rows] = p->count[low];
     pa.start[a_columns] = p->start[high];
     pa.count[a_columns] = p->count[high];
     pb.count[b_rank] = pa.count[a_rank] = rank;
-    good &= scale_axis(d->arena, &p->axis[low], columns, b->stride[0], &pb.axis[b_rows]);
-    good &= scale_axis(d->arena, &p->axis[high], 1, a->stride[1], &pa.axis[a_columns]);
-    good &= plain_axis(d->arena, rank, b->stride[1], &pb.axis[b_rank]);
-    good &= plain_axis(d->arena, rank, a->stride[0], &pa.axis[a_rank]);
+    good &= scale_axis(d->arena, &p->axis[low], columns, b.down, &pb.axis[b_rows]);
+    good &= scale_axis(d->arena, &p->axis[high], 1, a.along, &pa.axis[a_columns]);
+    good &= plain_axis(d->arena, rank, b.along, &pb.axis[b_rank]);
+    good &= plain_axis(d->arena, rank, a.down, &pa.axis[a_rank]);
     if (!good) return no_memory(d);
     s->b.pieces[index] = pb;
     if (!s->shared || !index) s->a.pieces[index] = pa;
     s->a.shape[a_rank] = s->b.shape[b_rank] = rank;
+    if (s->flipped) s->a.shape[a_columns] = view->shape[high];
     return GGX_OK;
 }
 
@@ -238,12 +256,15 @@ static ggx_status look(splitting *s)
         if (p->tensor == GGX_CONST_TENSOR || p->tensor < first || d->factors[p->tensor - first].a == UINT64_MAX)
             return cannot(d, s->made, "joins it with something that is none");
         const factors f = d->factors[p->tensor - first], g = d->factors[view->pieces[0].tensor - first];
-        const uint64_t columns = d->env->checkpoint->tensors[f.a].shape[1];
+        const uint64_t columns = lie_of(&d->env->checkpoint->tensors[f.a], f.turned).columns;
         const int over = runs_over(&p->axis[last], columns), under = runs_over(&p->axis[last - 1], columns);
         if (over < 0 || under < 0) return cannot(d, s->made, "mixes rows and columns");
         const int turned = view->rank == 2 && (over == OVER_ROWS || under == OVER_COLUMNS);
         if (i && turned != s->turned) return cannot(d, s->made, "mixes rows and columns");
         s->turned = turned;
+        s->flipped = f.turned;
+        if (f.turned && (turned || view->rank != 2 || view->piece_count != 1))
+            return cannot(d, s->made, "rearranges a weight whose factors stand for its transpose");
         if (!turned && (over == OVER_ROWS || under == OVER_COLUMNS))
             return cannot(d, s->made, "mixes rows and columns");
         for (uint32_t axis = 0; axis + 2 < view->rank; axis++)
@@ -328,8 +349,10 @@ static ggx_status add_outputs(adapting *d, ggx_str type)
             continue;
         }
         status = split_view(&s);
-        if (status == GGX_OK) status = add_factor(d, t, s.turned ? &s.b : &s.a, d->recipe->adapter->suffix[0], 0, type);
-        if (status == GGX_OK) status = add_factor(d, t, s.turned ? &s.a : &s.b, d->recipe->adapter->suffix[1], 1, type);
+        if (status == GGX_OK)
+            status = add_factor(d, t, s.turned || s.flipped ? &s.b : &s.a, d->recipe->adapter->suffix[0], 0, type);
+        if (status == GGX_OK)
+            status = add_factor(d, t, s.turned || s.flipped ? &s.a : &s.b, d->recipe->adapter->suffix[1], 1, type);
     }
     return status;
 }

@@ -387,12 +387,28 @@ static uint64_t find(ggx_str text, ggx_str part, uint64_t at)
     return UINT64_MAX;
 }
 
+/* The characters of a text in UTF-8; a byte that belongs to none counts as one. */
+static ggx_status split_characters(ggx_eval *eval, const ggx_node *node, ggx_str text, ggx_value *out)
+{
+    uint64_t count = 0;
+    ggx_value *items;
+    for (uint64_t i = 0; i < text.size; i++) count += !i || (text.data[i] & 0xc0) != 0x80;
+    ggx_status status = ggx_eval_items(eval, node, count, &items);
+    if (status != GGX_OK) return status;
+    *out = (ggx_value){.kind = GGX_VALUE_LIST, .count = count, .at.items = items};
+    for (uint64_t i = 0, end; i < text.size; i = end) {
+        for (end = i + 1; end < text.size && (text.data[end] & 0xc0) == 0x80;) end++;
+        *items++ = ggx_value_text((ggx_str){text.data + i, end - i});
+    }
+    return GGX_OK;
+}
+
 CALL(split)
 {
     ggx_status status = texts(eval, node, args, count);
     if (status != GGX_OK) return status;
     ggx_str text = args[0].text, separator = args[1].text;
-    if (!separator.size) return GGX_NODE_FAIL(eval, node, "split() needs a separator");
+    if (!separator.size) return split_characters(eval, node, text, out);
     uint64_t parts = 1;
     for (uint64_t at = 0; (at = find(text, separator, at)) != UINT64_MAX; at += separator.size) parts++;
     ggx_value *items;

@@ -172,6 +172,7 @@ typedef struct ggx_demand { /* of "require" */
 /* "adapter": tensors that are factors of a base model's weights */
 typedef struct ggx_adapter_pair {
     ggx_pattern *a, *b, *as;
+    int32_t turned; /* 1: the weight is the product's transpose */
 } ggx_adapter_pair;
 
 typedef struct ggx_adapter {

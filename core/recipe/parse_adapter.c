@@ -3,14 +3,18 @@
 #include <ggx_sdk/error.h>
 
 static const char *const adapter_words[] = {"base", "pairs", "plain", "suffixes", "note", NULL};
-static const char *const pair_words[] = {"a", "b", "as", "note", NULL};
+static const char *const pair_words[] = {"a", "b", "as", "turned", "note", NULL};
 
 static ggx_status parse_pair(const ggx_recipe_parser *parser, const ggx_json *json, ggx_adapter_pair *pair)
 {
-    const ggx_json *a = ggx_json_get(json, "a"), *b = ggx_json_get(json, "b"), *as = ggx_json_get(json, "as");
+    const ggx_json *turned = ggx_json_get(json, "turned"), *a = ggx_json_get(json, "a"), *b = ggx_json_get(json, "b"),
+                   *as = ggx_json_get(json, "as");
     ggx_status status = ggx_parser_kind(parser, json, GGX_JSON_OBJECT, "a pair");
     if (status == GGX_OK) status = ggx_parser_words(parser, json, pair_words, "a pair");
     if (status == GGX_OK && (!a || !b || !as)) return GGX_PARSER_FAIL(parser, json, "a pair has 'a', 'b' and 'as'");
+    if (status == GGX_OK && turned && turned->kind != GGX_JSON_TRUE && turned->kind != GGX_JSON_FALSE)
+        return GGX_PARSER_FAIL(parser, turned, "'turned' is true or false");
+    pair->turned = turned && turned->kind == GGX_JSON_TRUE;
     if (status == GGX_OK) status = ggx_parser_pattern(parser, a, &pair->a);
     if (status == GGX_OK) status = ggx_parser_pattern(parser, b, &pair->b);
     return status == GGX_OK ? ggx_parser_pattern(parser, as, &pair->as) : status;

@@ -19,7 +19,7 @@ RANK = 4
 KINDS = ("f32", "f16", "bf16", "q8_0")
 
 
-def adapter(base, folder, targets, rank=RANK, alpha=16, binary=False, plain=False, dtypes=("float32", "float32"), **more):
+def adapter(base, folder, targets, rank=RANK, alpha=16, binary=False, plain=False, embeddings=False, dtypes=("float32", "float32"), **more):
     """Random factors for all matrices of the base whose name holds one of the targets."""
     import torch
     from safetensors.torch import load_file, save_file
@@ -32,6 +32,9 @@ def adapter(base, folder, targets, rank=RANK, alpha=16, binary=False, plain=Fals
             module = "base_model.model." + name[:-7]
             tensors[module + ".lora_A.weight"] = torch.randn(rank, weight.shape[1]).to(getattr(torch, dtypes[0]))
             tensors[module + ".lora_B.weight"] = torch.randn(weight.shape[0], rank).to(getattr(torch, dtypes[1]))
+        elif embeddings and "embed_tokens" in name:
+            tensors["base_model.model." + name[:-7] + ".lora_embedding_A"] = torch.randn(rank, weight.shape[0])
+            tensors["base_model.model." + name[:-7] + ".lora_embedding_B"] = torch.randn(weight.shape[1], rank)
         elif plain and "_layernorm" in name:
             tensors["base_model.model." + name] = torch.randn(weight.shape)
     assert tensors, targets
@@ -124,6 +127,8 @@ def check(module, name, make, scratch):
         wrong = wrong or compare(base, folder, scratch)
         adapter(base, folder, (".q_proj.",), plain=True)
         wrong = wrong or compare(base, folder, scratch, ("f32", "f16"))
+        adapter(base, folder, (".q_proj.",), embeddings=True)
+        wrong = wrong or compare(base, folder, scratch)
         return wrong or refusals(base, folder, scratch)
     return None
 
@@ -148,6 +153,10 @@ def refusals(base, folder, scratch):
     refused(7, ".layers.9.", "recipe llama")
     save_file({n: (t[:, :-1].contiguous() if n == first else t) for n, t in given.items()}, path)
     refused(7, first.removeprefix("base_model.model."), "no factors")
+    magnitude = "base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector"
+    save_file({**given, magnitude: given[first][:, 0].clone()}, path)
+    assert "SystemExit" in reference(base, folder, os.path.join(scratch, "none.gguf"), "f32")  # DoRA: there, too
+    refused(7, magnitude, "no part of an adapter")
     adapter(base, folder, USUAL)
     with open(config, encoding="utf-8") as file:
         conf = json.load(file)

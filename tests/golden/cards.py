@@ -112,11 +112,11 @@ def override(rng):
                                      "uuid", "repo_url", "source.url", "source.doi", "source.uuid", "source.repo_url", "unknown"]]
     given = {k: rng.choice(["given", "", None, "Given Name-7B"]) for k in rng.sample(keys, 5)}
     if rng.random() < 0.3:
-        given["general.tags"] = rng.choice([["one", "two"], [], None])
+        given["general.tags"] = rng.choice([["one", "two"], [], None, "zwei ü"])
     if rng.random() < 0.3:
-        given["general.base_models"] = rng.choice([[{"name": "B", "organization": "O"}], [], None, [{"version": "1"}, {"url": "u"}]])
+        given["general.base_models"] = rng.choice([[{"name": "B", "organization": "O"}], [], None, [{"version": "1"}, {"url": "u"}], "ab", ["Org/Model"], ["a name"], 7])
     if rng.random() < 0.3:
-        given["general.datasets"] = rng.choice([[{"name": "D", "author": None}], None])
+        given["general.datasets"] = rng.choice([[{"name": "D", "author": None}], None, "ab", ["x", {"doi": "y"}]])
     if rng.random() < 0.3:
         given["general.sampling.temp"] = rng.choice([0.25, None])
         given["general.sampling.top_k"] = rng.choice([7, None])

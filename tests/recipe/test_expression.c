@@ -119,6 +119,8 @@ static const struct {
     {"replace('a.b.c', '.', '::')", "'a::b::c'"},
     {"only('tool-use 2é.x', 'abcdefghijklmnopqrstuvwxyz0123456789', '_')", "'tool_use_2__x'"},
     {"only('a-b', 'ab', '')", "'ab'"},
+    {"split('aß€', '')", "['a', 'ß', '€']"},
+    {"split('', '')", "[]"},
     {"nearest('gpt2', ['falcon', 'gpt-2', 'gpt-4o', 'gpt3'], 2)", "['gpt-2', 'gpt3']"},
     {"nearest('a', ['b', 'c'], 9)", "['b', 'c']"},
     {"lower('AbZ[') + upper('abz{{')", "'abz[ABZ{'"},
@@ -257,7 +259,7 @@ static const struct {
     {"has(1)", "has() needs a string, not int"},
     {"min([])", "min() of an empty list"},
     {"sort([1, 'a'])", "sort() needs"},
-    {"split('a', '')", "split() needs a separator"},
+    {"split('a', 3)", "split() needs strings, not int"},
     {"config(1)", "config() needs a string"},
 };
 
