@@ -83,7 +83,7 @@ static ggx_status list_outputs(outputs *o, const ggx_arguments *a, ggx_error *er
         ggx_conversion *w = &o->wanted[o->count];
         *w = conversion_of(a);
         w->type = ggx_arena_str(&o->arena, (ggx_str){at, size}).data;
-        if (w->output && w->type) w->output = name_output(&o->arena, a->output, w->type);
+        if (w->output && w->type) w->output = name_output(&o->arena, w->output, w->type);
         if (!w->type || (a->output && !w->output)) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
         for (uint32_t k = 0; k < o->count; k++)
             if (!strcmp(o->wanted[k].type, w->type))

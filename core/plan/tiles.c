@@ -57,9 +57,10 @@ uint64_t ggx_tile_memory_sum(const ggx_tile_memory *m)
            m->scratch_bytes + m->packed_bytes;
 }
 
+/* Of two lengths; none of them is 0, as no block is empty. */
 static uint64_t common_multiple(uint64_t a, uint64_t b)
 {
-    uint64_t x = a, y = b;
+    uint64_t x = a ? a : 1, y = b;
     while (y) {
         const uint64_t rest = x % y;
         x = y;
@@ -109,7 +110,7 @@ static uint32_t source_axis(const ggx_plan_tensor *t)
 
 static uint64_t round_step(uint64_t wanted, uint64_t step, uint64_t length)
 {
-    uint64_t n = wanted / step * step;
+    uint64_t n = step ? wanted / step * step : 0;
     if (n < step) n = step;
     return n > length ? length : n;
 }
