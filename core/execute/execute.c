@@ -153,12 +153,19 @@ static ggx_status copy_tile(worker *w, const ggx_plan_tensor *t, uint64_t tile, 
     return status;
 }
 
+static uint32_t float_bits(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 static int same_ops(const ggx_plan_tensor *a, const ggx_plan_tensor *b)
 {
     if (a->op_count != b->op_count) return 0;
     for (uint32_t i = 0; i < a->op_count; i++) {
         const ggx_op *x = &a->ops[i], *y = &b->ops[i];
-        if (x->kind != y->kind || x->kind >= GGX_OP_TERNARY || memcmp(&x->value, &y->value, sizeof x->value) ||
+        if (x->kind != y->kind || x->kind >= GGX_OP_TERNARY || float_bits(x->value) != float_bits(y->value) ||
             a->op_kernels[i] != b->op_kernels[i])
             return 0;
     }

@@ -108,11 +108,13 @@ static uint32_t source_axis(const ggx_plan_tensor *t)
     return best;
 }
 
+/* At least 1. */
 static uint64_t round_step(uint64_t wanted, uint64_t step, uint64_t length)
 {
-    uint64_t n = step ? wanted / step * step : 0;
+    uint64_t n = step ? wanted / step * step : 1;
     if (n < step) n = step;
-    return n > length ? length : n;
+    if (n > length) n = length;
+    return n ? n : 1;
 }
 
 static void cut_one(ggx_plan_tensor *t, uint64_t elems)

@@ -242,7 +242,7 @@ ggx_status ggx_recipe_apply(ggx_arena *arena, const ggx_recipe *recipe, const gg
     if (made == GGX_OK && ggx_recipe_decodes(recipe) && !env->partial) {
         const uint64_t room = recipe->packed_count ? env->checkpoint->tensor_count : 0;
         made = ggx_overlay_make(arena, laid.checkpoint, room, &apply.overlay, error);
-        laid.checkpoint = apply.overlay;
+        if (apply.overlay) laid.checkpoint = apply.overlay;
     }
     if (made != GGX_OK) return made;
     apply.env = &laid;

@@ -272,7 +272,7 @@ static ggx_status begin_file(ggx_stream *s, const ggx_stream_file *file, ggx_err
     const uint32_t kinds[2] = {known->known ? known->hash : GGX_HASH_SHA256, known->also_hash};
     const uint64_t skip = s->proven - file->start;
     s->hashes = known->also ? 2 : 1;
-    for (uint32_t i = 0; i < s->hashes; i++) {
+    for (uint32_t i = 0; i < s->hashes && i < 2; i++) {
         ggx_hash_begin(&s->hash[i], kinds[i], file->size);
         if (!skip) continue;
         if (!s->request.state || !ggx_hash_load(&s->hash[i], s->request.state + i * GGX_HASH_STATE_BYTES) ||

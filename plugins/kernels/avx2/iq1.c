@@ -168,7 +168,7 @@ static inline ggx_iq1_split search_in_order(const void *sums, split_fn *sum, int
     for (int a = 0; a <= n; a++)
         for (int b = a; b <= n; b += 8) {
             __m256 xq[4], q2[4];
-            float each_xq[4][8], each_q2[4][8];
+            float each_xq[4][8] = {{0}}, each_q2[4][8] = {{0}};
             sum(sums, a, b, xq, q2);
             for (int k = 0; k < shifts; k++) {
                 _mm256_storeu_ps(each_xq[k], xq[k]);

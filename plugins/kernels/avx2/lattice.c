@@ -129,7 +129,8 @@ static uint32_t append_shells(const code_lattice *lattice, const uint8_t *distan
 {
     uint16_t found[POINTS_MAX + 8], codes[4][POINTS_MAX];
     uint8_t shell_of[256] = {0};
-    uint32_t used[4] = {0}, n = 0, near = find_near(distances, lattice->grid->size, shells[count - 1], found);
+    uint32_t used[4] = {0}, n = 0;
+    const uint32_t near = count ? find_near(distances, lattice->grid->size, shells[count - 1], found) : 0;
     for (uint32_t s = 0; s < count; s++) shell_of[shells[s]] = (uint8_t)s;
     for (uint32_t i = 0; i < near; i++) {
         uint32_t shell = shell_of[distances[found[i]]];
