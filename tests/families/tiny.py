@@ -35,7 +35,7 @@ def model(folder, configuration, of="AutoModelForCausalLM", dtype="float32", see
     for conf in (configuration, getattr(configuration, "text_config", None)) if WIDER > 1 else ():
         for width in WIDTHS:
             if conf is not None and isinstance(conf.__dict__.get(width), int):
-                setattr(conf, width, WIDER * getattr(conf, width))
+                setattr(conf, width, WIDER * conf.__dict__[width])
     made = getattr(transformers, of)
     made = made.from_config(configuration) if of.startswith("Auto") else made(configuration)
     with torch.no_grad():
