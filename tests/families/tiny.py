@@ -118,6 +118,15 @@ def byte_level(folder, size=320, special=("<|endoftext|>",), **conf):
                                             "unk_token": special[0], **conf})
 
 
+def two_files(folder):
+    """The vocabulary of tokenizer.json as older models have it: vocab.json and merges.txt."""
+    with open(os.path.join(folder, "tokenizer.json"), encoding="utf-8") as file:
+        made = json.load(file)["model"]
+    os.remove(os.path.join(folder, "tokenizer.json"))
+    write(folder, "vocab.json", made["vocab"])
+    write(folder, "merges.txt", "#version: 0.2\n" + "".join(" ".join(m) + "\n" for m in made["merges"]))
+
+
 def wordpiece(folder, words=("cl", "##s", "a", "##b", "model"), lower=True):
     """A tokenizer.json and vocab.txt of WordPiece."""
     import tokenizers

@@ -63,11 +63,7 @@ def gpt2_plain(folder):
     """vocab.json and merges.txt, no tokenizer.json."""
     tiny.model(folder, GPT2Config(vocab_size=350, n_positions=64, n_ctx=64, n_embd=32, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0))
     tiny.byte_level(folder, tokenizer_class="GPT2Tokenizer")
-    with open(os.path.join(folder, "tokenizer.json"), encoding="utf-8") as file:
-        model = json.load(file)["model"]
-    os.remove(os.path.join(folder, "tokenizer.json"))
-    tiny.write(folder, "vocab.json", model["vocab"])
-    tiny.write(folder, "merges.txt", "#version: 0.2\n" + "".join(" ".join(m) + "\n" for m in model["merges"]))
+    tiny.two_files(folder)
 
 
 ODD = [added("<|im_start|>", True), added("<tool>"), added("caf\u00e9"), added("\u2581word", normalized=True), added("[X]", True, True), added("<unused1>")]
