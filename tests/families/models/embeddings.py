@@ -51,3 +51,5 @@ VARIANTS = {
     "embedding-gemma-bf16": lambda folder: gemma(folder, dtype="bfloat16", layer_types=["full_attention", "sliding_attention"]),
 }
 EACH = ("qwen3-embedding", "embedding-gemma", "llama-model")
+NO_LOGITS = {"qwen3-reranker-untied": "a reranker's file has no output matrix but the rows of yes and no",
+             "embedding-gemma": "llama.cpp ends itself where an encoder is asked for tokens' logits", "embedding-gemma-bf16": "as embedding-gemma"}

@@ -66,5 +66,6 @@ VARIANTS = {
     "exaone-moe-predicting": lambda folder: exaone(folder, predicted=1),
 }
 EACH = ("ernie-moe", "minimax-m2", "afmoe", "exaone-moe")
-NO_LOGITS = {"exaone-moe-bf16": "llama.cpp has no K-EXAONE without an output matrix of its own",
+NO_LOGITS = {"ernie-moe-predicting": "llama.cpp counts the layers with experts of an interval otherwise",
+             "exaone-moe-bf16": "llama.cpp has no K-EXAONE without an output matrix of its own",
              "afmoe-plain": "llama.cpp does not norm the experts' weights where the file does not say so, the framework always does"}
