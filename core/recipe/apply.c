@@ -195,35 +195,6 @@ static ggx_status run(ggx_apply *apply, ggx_recipe_result *out)
     return status == GGX_OK && !partial ? ggx_header_make(apply, out) : status;
 }
 
-/* Where no tensor's name begins with the recipe's "under", each gets it in front. */
-static ggx_status put_under(ggx_arena *arena, const ggx_recipe *recipe, ggx_recipe_env *env, ggx_error *error)
-{
-    const ggx_checkpoint *c = env->checkpoint;
-    ggx_checkpoint *renamed = NULL;
-    ggx_eval eval;
-    ggx_value under;
-    ggx_status status = ggx_eval_open(&eval, recipe, env, error);
-    if (status != GGX_OK) return status;
-    status = ggx_eval_node(&eval, recipe->under, &under);
-    if (status == GGX_OK && under.kind != GGX_VALUE_NULL && under.kind != GGX_VALUE_STR)
-        status = GGX_NODE_FAIL(&eval, recipe->under, "'under' is a text or null, not %s", ggx_value_kind(&under));
-    int missing = status == GGX_OK && under.kind == GGX_VALUE_STR && under.text.size && c->tensor_count;
-    for (uint64_t i = 0; missing && i < c->tensor_count; i++)
-        missing = !ggx_str_begins(ggx_recipe_bare(recipe, c->tensors[i].name), under.text);
-    ggx_str *names = missing ? ggx_arena_array(arena, c->tensor_count, sizeof *names) : NULL;
-    if (missing && !names) status = ggx_fail(error, GGX_E_NOMEM, "no memory for the tensors' names");
-    for (uint64_t i = 0; missing && status == GGX_OK && i < c->tensor_count; i++) {
-        const ggx_str name = c->tensors[i].name;
-        names[i] =
-            ggx_arena_format(arena, "%.*s%.*s", (int)under.text.size, under.text.data, (int)name.size, name.data);
-        if (!names[i].data) status = ggx_fail(error, GGX_E_NOMEM, "no memory for the tensors' names");
-    }
-    if (missing && status == GGX_OK) status = ggx_checkpoint_rename(arena, c, names, &renamed, error);
-    if (renamed) env->checkpoint = renamed;
-    ggx_eval_close(&eval);
-    return status;
-}
-
 ggx_status ggx_recipe_apply(ggx_arena *arena, const ggx_recipe *recipe, const ggx_recipe_env *env,
                             ggx_recipe_result *out, ggx_error *error)
 {
@@ -237,8 +208,7 @@ ggx_status ggx_recipe_apply(ggx_arena *arena, const ggx_recipe *recipe, const gg
                                recipe->id, env->writer ? env->writer : "(none)");
     if (recipe->adapter) return ggx_adapter_apply(arena, recipe, apply.profile, env, out, error);
     ggx_recipe_env laid = *env;
-    ggx_status made = recipe->under && !env->partial ? put_under(arena, recipe, &laid, error) : GGX_OK;
-    if (made == GGX_OK && !env->partial) made = ggx_rename_make(arena, recipe, &laid, error);
+    ggx_status made = env->partial ? GGX_OK : ggx_rename_make(arena, recipe, &laid, error);
     if (made == GGX_OK && ggx_recipe_decodes(recipe) && !env->partial) {
         const uint64_t room = recipe->packed_count ? env->checkpoint->tensor_count : 0;
         made = ggx_overlay_make(arena, laid.checkpoint, room, &apply.overlay, error);

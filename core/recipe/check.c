@@ -172,7 +172,7 @@ ggx_status ggx_recipe_check(const struct ggx_recipe *recipe, ggx_error *error)
 {
     checker c = {recipe, error, calloc(recipe->value_count + 1u, 1), 0};
     if (!c.state) return ggx_fail(error, GGX_E_NOMEM, "no memory to check the recipe");
-    ggx_status status = check_nodes(&c, (const ggx_node *const[]){recipe->when, recipe->under}, 2, NULL);
+    ggx_status status = check_node(&c, recipe->when, NULL);
     if (status == GGX_OK && recipe->adapter) status = check_node(&c, recipe->adapter->base, NULL);
     for (uint32_t i = 0; i < recipe->value_count && status == GGX_OK; i++)
         status = check_value(&c, i, recipe->values[i].node);

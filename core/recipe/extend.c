@@ -229,7 +229,6 @@ ggx_status ggx_recipe_extend(ggx_arena *arena, struct ggx_recipe *recipe, const 
     if (!recipe->adapter) recipe->adapter = base->adapter;
     if (!recipe->portion) recipe->portion = base->portion;
     if (!recipe->when) recipe->when = base->when;
-    if (!recipe->under) recipe->under = base->under;
     if (!*recipe->about) recipe->about = base->about;
     if (!recipe->prefixes) recipe->prefixes = base->prefixes;
     if (!recipe->options) recipe->options = base->options;

@@ -190,7 +190,7 @@ struct ggx_recipe {
     const ggx_json *portion; /* a string, a list of strings, or NULL */
     int32_t specificity;     /* 0 not given */
     ggx_origin origin;
-    ggx_node *when, *under;
+    ggx_node *when;
     ggx_named_value *values;
     uint32_t value_count;
     ggx_demand *demands;

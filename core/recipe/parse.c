@@ -149,7 +149,6 @@ static ggx_status parse_top(const ggx_recipe_parser *parser, const ggx_json *roo
     if (status == GGX_OK) status = text_of(parser, root, "extends", &recipe->extends);
     if (status == GGX_OK) status = text_of(parser, root, "config", &recipe->config);
     if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(root, "when"), &recipe->when);
-    if (status == GGX_OK) status = ggx_parser_value(parser, ggx_json_get(root, "under"), &recipe->under);
     if (status == GGX_OK) status = parse_portion(parser, ggx_json_get(root, "portion"), recipe);
     const ggx_json *specificity = ggx_json_get(root, "specificity");
     if (status == GGX_OK && specificity) {

@@ -5,7 +5,7 @@
 const char *const ggx_recipe_words[] = {"id",      "about",    "extends",   "when",    "specificity", "config",
                                         "values",  "require",  "tensors",   "without", "outputs",     "note",
                                         "$schema", "prefixes", "backwards", "options", "packed",      "adapter",
-                                        "portion", "under",    "renames",   NULL};
+                                        "portion", "renames",  NULL};
 const char *const ggx_rule_words[] = {"from",  "to",       "do",     "into",    "concat",   "stack", "for",   "when",
                                       "shape", "optional", "type",   "default", "rows",     "at",    "label", "drop",
                                       "group", "const",    "decode", "beside",  "together", "note",  NULL};

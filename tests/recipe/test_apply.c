@@ -54,15 +54,15 @@ static const struct {
      "c:4 w:2 s: z0:2x2=f32 z1:2x2=f32"},
     /* names that lack what the recipe's begin with: all of them or none */
     {"a.w f32 2\nb f32 3\n",
-     "{\"id\": \"r\", \"under\": \"= if has('a.w') then 'm.' else null\", \"values\": {\"n\": \"= "
-     "shape('m.a.w')[0]\"}, "
-     "\"tensors\": [{\"from\": \"m.{xx...}\", \"to\": \"{xx}{n}\"}]}",
-     "a.w2:2 b2:3"},
+     "{\"id\": \"r\", \"renames\": [{\"from\": \"{xx...}\", \"to\": \"m.{xx}\", \"when\": \"= bare\"}], \"values\": "
+     "{\"bare\": \"= len(tensors('m.*')) == 0\"}, \"tensors\": [{\"from\": \"m.{xx...}\", \"to\": \"{xx}\"}]}",
+     "a.w:2 b:3"},
     {"m.w f32 2\nb f32 3\n",
-     "{\"id\": \"r\", \"under\": \"m.\", \"tensors\": [{\"from\": \"m.{xx}\", \"to\": \"{xx}\"}, {\"from\": \"b\", "
-     "\"to\": \"c\"}]}",
+     "{\"id\": \"r\", \"renames\": [{\"from\": \"{xx...}\", \"to\": \"m.{xx}\", \"when\": \"= bare\"}], \"values\": "
+     "{\"bare\": \"= len(tensors('m.*')) == 0\"}, \"tensors\": [{\"from\": \"m.{xx...}\", \"to\": \"{xx}\"}, "
+     "{\"from\": "
+     "\"b\", \"to\": \"c\"}]}",
      "w:2 c:3"},
-    {"w f32 2\n", "{\"id\": \"r\", \"under\": \"= null\", \"tensors\": [{\"from\": \"w\", \"to\": \"x\"}]}", "x:2"},
     /* dropped, auxiliary, optional */
     {"w f32 2\nh.0.mask f32 2\nstep aux-f32 -\n",
      RULES("{\"drop\": [\"h.{i}.mask\", \"x\"]}, {\"from\": \"w\", \"to\": \"w\"}, {\"from\": \"y\", \"to\": \"y\", "
@@ -152,8 +152,6 @@ static const struct {
      "r.json:1:45: 'zz' is not known here"},
     {"", "{\"id\": \"r\", \"extends\": \"none\"}", GGX_E_USAGE, "r.json:1:24: there is no recipe 'none'"},
     {"", "{\"id\": \"r\", \"without\": [\"x\"]}", GGX_E_USAGE, "'without' goes with 'extends'"},
-    {"w f32 2\n", "{\"id\": \"r\", \"under\": 1, \"tensors\": [{\"from\": \"w\", \"to\": \"x\"}]}", GGX_E_MALFORMED,
-     "'under' is a text or null, not int"},
     {"", RULES("{\"form\": \"w\", \"to\": \"w\"}"), GGX_E_USAGE,
      "r.json:3:2: 'form' is not a word of a rule; did you mean 'from'?"},
     {"", RULES("{\"to\": \"w\"}"), GGX_E_USAGE, "r.json:3:1: a rule has one of"},
