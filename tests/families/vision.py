@@ -29,6 +29,14 @@ def qwen25vl(folder):
     finish(folder)
 
 
+def older(folder, make, scaling, both=False):
+    """The configuration as it was published: the text model's keys among the others, or there too, rotations under an older name."""
+    make(folder)
+    conf = tiny.config(folder)
+    text = {k: v for k, v in (conf["text_config"] if both else conf.pop("text_config")).items() if k not in ("model_type", "rope_parameters", "layer_types")}
+    tiny.write(folder, "config.json", {**conf, **text, "rope_theta": 10000.0, "rope_scaling": scaling})
+
+
 def published(folder):
     """The names that the model's files have where it is published."""
     import os
@@ -57,8 +65,8 @@ def breaks(folder):
 PIXTRAL = dict(model_type="pixtral", hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=2, image_size=56, patch_size=14)
 
 
-def pixtral(folder, dtype="bfloat16", of="mistral", **more):
-    conf = transformers.LlavaConfig(text_config={**TEXT, "model_type": of, "head_dim": 16}, vision_config={**PIXTRAL, "hidden_act": "silu"}, image_token_index=10,
+def pixtral(folder, dtype="bfloat16", of="mistral", heads=2, text=None, **more):
+    conf = transformers.LlavaConfig(text_config={**TEXT, "model_type": of, "head_dim": 16, **(text or {})}, vision_config={**PIXTRAL, "num_attention_heads": heads, "hidden_act": "silu"}, image_token_index=10,
                                     vision_feature_layer=-1, **more)
     tiny.model(folder, conf, "LlavaForConditionalGeneration", dtype)
     breaks(folder)
@@ -93,6 +101,22 @@ def ministral3_fp8(folder):
     tiny.rewrite(folder, pack)
     tiny.edit(folder, quantization_config={"quant_method": "fp8", "activation_scheme": "static", "dequantize": False, "weight_block_size": None,
                                            "modules_to_not_convert": ["model.vision_tower", "model.multi_modal_projector", "lm_head"]})
+
+
+def bare(folder, make, text, tower):
+    """As published: what the classes of both parts say anyway is left out."""
+    make(folder)
+    conf = tiny.config(folder)
+    tiny.edit(folder, text_config={k: v for k, v in conf["text_config"].items() if k in text},
+              vision_config={k: v for k, v in conf["vision_config"].items() if k in tower})
+
+
+def pixtral_bare(folder, of="mistral"):
+    """The classes' numbers of heads and inner width (the model has no fewer)."""
+    inner, kv = {"mistral": (14336, 8), "llama": (11008, 32)}[of]
+    bare(folder, lambda f: pixtral(f, of=of, heads=16, text=dict(num_attention_heads=32, num_key_value_heads=kv, intermediate_size=inner)),
+         ("model_type", "hidden_size", "num_hidden_layers", "vocab_size", "head_dim", "max_position_embeddings"),
+         ("model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "image_size", "patch_size", "hidden_act"))
 
 
 def clip(folder):
@@ -194,11 +218,14 @@ VARIANTS = {
     "qwen2vl": qwen2vl,
     "qwen2vl-bf16": lambda folder: qwen2vl(folder, "bfloat16"),
     "qwen25vl": qwen25vl,
+    "qwen2vl-older": lambda folder: older(folder, qwen2vl, {"type": "mrope", "mrope_section": [2, 3, 3]}),
+    "qwen25vl-both": lambda folder: older(folder, qwen25vl, {"type": "default", "rope_type": "default", "mrope_section": [2, 3, 3]}, True),
     "gemma3-vision": gemma3,
     "gemma3-vision-small": lambda folder: gemma3(folder, "float32", image_seq_length=4),
     "pixtral": pixtral,
     "pixtral-f32": lambda folder: pixtral(folder, "float32", spatial_merge_size=2),
     "pixtral-outside": lambda folder: renamed(folder, pixtral, "language_model.model.", "model."),
+    "pixtral-bare": pixtral_bare,
     "mistral3": mistral3,
     "ministral3": ministral3,
     "ministral3-fp8": ministral3_fp8,

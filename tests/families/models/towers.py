@@ -30,6 +30,8 @@ def older_gemma3(folder):
 VARIANTS = {
     "pixtral-text": vision.pixtral,
     "pixtral-llama": lambda folder: vision.pixtral(folder, "float32", "llama"),
+    "pixtral-bare": vision.pixtral_bare,
+    "pixtral-bare-llama": lambda folder: vision.pixtral_bare(folder, "llama"),
     "llava-text": vision.clip,
     "mistral3-text": vision.mistral3,
     "mistral3-newer": lambda folder: vision.renamed(folder, vision.mistral3, "language_model.model.", "model.language_model."),
@@ -44,9 +46,14 @@ VARIANTS = {
     "internvl-internlm2": internlm2,
     "qwen2vl-text": vision.qwen2vl,
     "qwen25vl-text": vision.qwen25vl,
+    "qwen25vl-both": vision.VARIANTS["qwen25vl-both"],
+    "qwen2vl-older": vision.VARIANTS["qwen2vl-older"],
+    "qwen25vl-older": lambda folder: vision.older(folder, vision.qwen25vl, {"type": "default", "rope_type": "default", "mrope_section": [2, 3, 3]}),
     "gemma3-text": vision.gemma3,
     "gemma3-text-linear": lambda folder: vision.gemma3(folder, text={"rope_parameters": {
         "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1e6}, "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}}),
     "gemma3-text-older": older_gemma3,
 }
 EACH = ["mistral3-text", "ministral3", "qwen2vl-text", "gemma3-text"]
+FP8 = "the framework does not load FP8 without a further package"
+NO_LOGITS = {"ministral3-fp8": FP8, "ministral3-fp8-newer": FP8}
