@@ -148,6 +148,29 @@ static int is_better(const ggx_recipe_near *a, const ggx_recipe_near *b)
     return a->distance < b->distance;
 }
 
+/* As near as the other, but for names. */
+static int is_rival(const ggx_recipe_near *a, const ggx_recipe_near *b)
+{
+    return a->named && b->recipe && a->named == b->named && a->missing_count == b->missing_count &&
+           a->dropped == b->dropped;
+}
+
+/* The better of the two is kept; what is as near is told beside it. */
+static void keep(ggx_recipe_near *best, ggx_recipe_near *near)
+{
+    const int better = is_better(near, best);
+    if (is_rival(near, best)) {
+        const ggx_recipe_near old = *best;
+        const struct ggx_recipe *loser = better ? old.recipe : near->recipe;
+        if (better) *best = *near;
+        memcpy(best->rivals, old.rivals, sizeof best->rivals);
+        best->rival_count = old.rival_count;
+        if (best->rival_count < GGX_NEAR_RIVALS) best->rivals[best->rival_count++] = loser->id;
+    } else if (better) {
+        *best = *near;
+    }
+}
+
 static ggx_status consider(const search *s, const char *file, ggx_error *error)
 {
     ggx_recipe *recipe;
@@ -162,7 +185,7 @@ static ggx_status consider(const search *s, const char *file, ggx_error *error)
         !ggx_recipe_is_for(recipe, s->env->writer))
         return GGX_OK;
     status = cover_with(s, recipe, &near, error);
-    if (status == GGX_OK && is_better(&near, s->best)) *s->best = near;
+    if (status == GGX_OK) keep(s->best, &near);
     return status;
 }
 
@@ -210,13 +233,13 @@ ggx_status ggx_recipe_value(ggx_arena *arena, const ggx_recipe *recipe, const gg
     return status == GGX_OK && !out->data ? ggx_fail(error, GGX_E_NOMEM, "no memory for a value") : status;
 }
 
-/* nearest_recipe(word, kin): [id, tensors that it takes, tensors], or null. */
+/* nearest_recipe(word, kin): [id, tensors that it takes, tensors, ids of others as near], or null. */
 static ggx_status call_nearest(ggx_eval *eval, const ggx_node *node, const ggx_value *args, uint32_t count,
                                ggx_value *out)
 {
     ggx_recipe_near near;
     ggx_arena arena;
-    ggx_value *items;
+    ggx_value *items, *rivals;
     for (uint32_t i = 0; i < count; i++)
         if (args[i].kind != GGX_VALUE_STR)
             return GGX_NODE_FAIL(eval, node, "nearest_recipe() needs a string, not %s", ggx_value_kind(&args[i]));
@@ -229,12 +252,16 @@ static ggx_status call_nearest(ggx_eval *eval, const ggx_node *node, const ggx_v
                                                             count > 1 ? args[1].text : (ggx_str){NULL, 0},
                                                             eval->recipe->id, &near, eval->error)
                                        : ggx_fail(eval->error, GGX_E_NOMEM, "no memory to look for a recipe");
-    if (status == GGX_OK && near.recipe) status = ggx_eval_items(eval, node, 3, &items);
+    if (status == GGX_OK && near.recipe) status = ggx_eval_items(eval, node, 4, &items);
+    if (status == GGX_OK && near.recipe) status = ggx_eval_items(eval, node, near.rival_count, &rivals);
     if (status == GGX_OK && near.recipe) {
         items[0] = ggx_value_text(ggx_arena_str(&eval->arena, ggx_str_of(near.recipe->id)));
         items[1] = ggx_value_int((int64_t)near.taken);
         items[2] = ggx_value_int((int64_t)near.tensors);
-        *out = (ggx_value){.kind = GGX_VALUE_LIST, .count = 3, .at.items = items};
+        for (uint32_t i = 0; i < near.rival_count; i++)
+            rivals[i] = ggx_value_text(ggx_arena_str(&eval->arena, ggx_str_of(near.rivals[i])));
+        items[3] = (ggx_value){.kind = GGX_VALUE_LIST, .count = near.rival_count, .at.items = rivals};
+        *out = (ggx_value){.kind = GGX_VALUE_LIST, .count = 4, .at.items = items};
     }
     ggx_arena_free(&arena);
     return status;

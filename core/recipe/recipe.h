@@ -160,6 +160,8 @@ int ggx_recipe_rule(const ggx_recipe *recipe, uint32_t index, const char **file,
 ggx_status ggx_recipe_choose(ggx_arena *arena, const char *directory, const char *name, const ggx_recipe_env *env,
                              ggx_recipe **out, ggx_error *error);
 /* How much of a checkpoint a recipe's rules take, by names alone: with those that are `missing` (named: how families are told), and without. */
+#define GGX_NEAR_RIVALS 4
+
 typedef struct ggx_recipe_near {
     const ggx_recipe *recipe; /* NULL: none takes anything */
     uint64_t named;
@@ -168,6 +170,8 @@ typedef struct ggx_recipe_near {
     ggx_str *missing; /* rules that need a tensor that is not there, by the text that `without` knows them by */
     uint32_t missing_count;
     uint32_t distance; /* edits between `word` and the nearest text in the recipe's condition */
+    uint32_t rival_count;
+    const char *rivals[GGX_NEAR_RIVALS]; /* ids of recipes that are as near but for their names */
 } ggx_recipe_near;
 
 /* Of the recipes in `directory` for this writer, but the one of id `except`: the one that takes all, else most, of the tensors; among equals the one

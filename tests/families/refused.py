@@ -197,6 +197,20 @@ def check_shared(folder, scratch, config):
     foreign(folder, config)
 
 
+def check_twice(scratch):
+    """A tensor that is another one in another shard."""
+    from models import files, qwen
+    from safetensors.torch import load_file, save_file
+    folder = sides.fresh(scratch, "twice", lambda f: files.twice(f, qwen.qwen3))
+    path = os.path.join(folder, "model-00001-of-00003.safetensors")
+    given = load_file(path)
+    with open(os.path.join(folder, "model.safetensors.index.json"), encoding="utf-8") as file:
+        where = json.load(file)["weight_map"]
+    name = next(n for n in given if where[n] != os.path.basename(path))
+    save_file({**given, name: given[name] + 1}, path, {"format": "pt"})
+    refused(folder, scratch, os.path.basename(path), f"tensor '{name}' is in two shards")
+
+
 def check(module, name, make, scratch):
     folder = sides.fresh(scratch, name, make)
     recipe = known(folder)
@@ -209,6 +223,7 @@ def check(module, name, make, scratch):
     if recipe == "llama":
         check_left_over(folder, scratch, config, recipe)
     if recipe in ("qwen2", "qwen3"):
+        check_twice(scratch)
         foreign(folder, config, architectures=config["architectures"])
         check_pre(folder)
     if recipe == "gemma":  # Gemma 2, because its norms leave no other family near

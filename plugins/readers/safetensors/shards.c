@@ -95,6 +95,77 @@ static ggx_status check_tensor(st_reader *r, uint32_t file, st_tensor *t, ggx_er
     return status;
 }
 
+#define COMPARE_BYTES 65536u
+#define LOOKS_MOST (1ull << 28) /* names that are compared to find the same one in another shard */
+
+/* The tensor of that name that is kept, and its file; NULL when the index does not know it. */
+static st_tensor *kept(const st_reader *r, ggx_str name, uint32_t *file)
+{
+    for (*file = 0; *file < r->file_count; ++*file)
+        for (uint64_t k = 0; k < r->files[*file].tensor_count; k++) {
+            st_tensor *t = &r->files[*file].tensors[k];
+            if (!t->dropped && t->name.size == name.size && !memcmp(t->name.data, name.data, (size_t)name.size))
+                return t;
+        }
+    return NULL;
+}
+
+/* *same is 1 when both have the same type, shape and bytes. */
+static ggx_status same_values(const st_reader *r, uint32_t file, const st_tensor *a, uint32_t other, const st_tensor *b,
+                              int *same, ggx_error *error)
+{
+    uint64_t size = a->end - a->begin;
+    *same = 0;
+    if (a->dtype != b->dtype || a->rank != b->rank || memcmp(a->shape, b->shape, a->rank * sizeof *a->shape) != 0 ||
+        size != b->end - b->begin)
+        return GGX_OK;
+    char *space = r->host->alloc(r->host, 2 * COMPARE_BYTES);
+    if (!space) return ggx_fail(error, GGX_E_NOMEM, "no memory to compare shards");
+    for (uint64_t at = 0; at < size; at += COMPARE_BYTES) {
+        uint64_t n = size - at < COMPARE_BYTES ? size - at : COMPARE_BYTES;
+        const st_file *one = &r->files[file], *two = &r->files[other];
+        ggx_status status = r->source->read_at(r->source, one->member, one->data + a->begin + at, space, n, error);
+        if (status == GGX_OK)
+            status =
+                r->source->read_at(r->source, two->member, two->data + b->begin + at, space + COMPARE_BYTES, n, error);
+        if (status != GGX_OK) return status;
+        if (memcmp(space, space + COMPARE_BYTES, (size_t)n) != 0) return GGX_OK;
+    }
+    *same = 1;
+    return GGX_OK;
+}
+
+/* A tensor that two shards hold must be the same in both: programs disagree on whose counts. The place is then that of the first. */
+static ggx_status check_twice(st_reader *r, ggx_error *error)
+{
+    uint64_t looks = 0, total = 0;
+    for (uint32_t i = 0; i < r->file_count; i++) total += r->files[i].tensor_count;
+    for (uint32_t i = 0; i < r->file_count; i++) {
+        for (uint64_t k = 0; k < r->files[i].tensor_count; k++) {
+            st_tensor *t = &r->files[i].tensors[k], *other;
+            uint32_t file;
+            int same;
+            if (!t->dropped) continue;
+            looks += total;
+            if (looks > LOOKS_MOST)
+                return ggx_fail(error, GGX_E_MALFORMED, "too many tensors are not in the shard that the index says");
+            if (!(other = kept(r, t->name, &file))) continue;
+            ggx_status status = same_values(r, i, t, file, other, &same, error);
+            if (status != GGX_OK) return status;
+            if (!same)
+                return ggx_fail_at(error, GGX_E_MALFORMED, r->files[i].member, t->place,
+                                   "tensor '%.*s' is in two shards, with different values; take it out of the one that "
+                                   "the index does not name",
+                                   GGX_STR_ARGS(t->name));
+            if (i < file) {
+                t->dropped = 0;
+                other->dropped = 1;
+            }
+        }
+    }
+    return GGX_OK;
+}
+
 ggx_status st_shards_check(st_reader *r, ggx_error *error)
 {
     uint64_t dropped = 0;
@@ -107,6 +178,7 @@ ggx_status st_shards_check(st_reader *r, ggx_error *error)
         }
     }
     ggx_status status = ggx_weight_map_check(&r->map, error);
+    if (status == GGX_OK && dropped) status = check_twice(r, error);
     if (status == GGX_OK && dropped) {
         char text[128];
         snprintf(text, sizeof text, "%llu tensors of the shards are not where the index says, and left out",

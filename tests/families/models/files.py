@@ -44,7 +44,18 @@ def sharded(folder, make, count):
     save(folder, dealt(taken(folder, make), count), "model", ".safetensors", "model.safetensors.index.json", save_file)
 
 
+def twice(folder, make):
+    """One tensor in two shards, the same in both; the index names the second."""
+    from safetensors.torch import load_file, save_file
+    sharded(folder, make, 3)
+    first, last = (os.path.join(folder, f"model-0000{i}-of-00003.safetensors") for i in (1, 3))
+    tensors, more = load_file(first), load_file(last)
+    name = next(iter(more))
+    save_file({**tensors, name: more[name].clone()}, first, {"format": "pt"})
+
+
 VARIANTS = {
+    "sharded-twice": lambda folder: twice(folder, qwen.qwen3),
     "pickled": lambda folder: pickled(folder, llama.llama),
     "pickled-qwen2": lambda folder: pickled(folder, qwen.qwen2),
     "pickled-gpt2": lambda folder: pickled(folder, gpt2.gpt2),

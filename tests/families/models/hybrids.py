@@ -54,7 +54,7 @@ VARIANTS = {
     "granite-4-routed": lambda folder: granite(folder, ["attention"] * 2, num_local_experts=4, num_experts_per_tok=2, shared_intermediate_size=32, position_embedding_type="rope"),
     "bamba": lambda folder: made(folder, BambaConfig, {"rope_theta": 10000.0}, vocab_size=352, attn_layer_indices=[1, 3], mamba_n_heads=8, mamba_d_head=16, mamba_d_state=32, mamba_n_groups=1),
 }
-EACH = ("lfm2moe", "lfm2", "jamba", "hunyuan")  # Granite 4 cannot be made wider
+EACH = ("lfm2moe", "lfm2", "jamba", "hunyuan", "granite-4-small", "granite-4-micro", "bamba")
 NO_LOGITS = {"lfm2moe-routed": "llama.cpp has no LFM2 with experts that are not corrected",
              "jamba-biased": "llama.cpp has no Jamba with these biases",
              "hunyuan-biased": "llama.cpp has no Hunyuan with biases",

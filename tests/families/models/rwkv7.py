@@ -12,8 +12,8 @@ def words(folder):
 
 
 def rwkv7(folder, dtype="float32", first=True, ranks=(32, 32, 16, 48), name="RWKV7ForCausalLM", **more):
-    size, width, heads = 40, 64, 4
-    decay, rate, value, gate = ranks
+    size, width, heads, inner = 40, 64 * tiny.WIDER, 4, 256 * tiny.WIDER
+    decay, rate, value, gate = (r * tiny.WIDER for r in ranks)
     shapes = {"model.embeddings.weight": (size, width), "lm_head.weight": (size, width), "model.norm.weight": (width,), "model.norm.bias": (width,),
               "model.layers.0.pre_norm.weight": (width,), "model.layers.0.pre_norm.bias": (width,)}
     for i in range(2):
@@ -28,8 +28,8 @@ def rwkv7(folder, dtype="float32", first=True, ranks=(32, 32, 16, 48), name="RWK
                 shapes[layer + f"attn.{which}_lora.lora.2.bias"] = (width,)
         shapes |= {layer + f"attn.{n}_proj.weight": (width, width) for n in "rkvo"}
         shapes |= {layer + "attn.k_k": (width,), layer + "attn.k_a": (width,), layer + "attn.r_k": (heads, width // heads),
-                   layer + "ffn.x_k": (width,), layer + "ffn.key.weight": (256, width), layer + "ffn.value.weight": (width, 256)}
-    conf = {"architectures": [name], "model_type": "rwkv7", "hidden_size": width, "num_hidden_layers": 2, "head_dim": width // heads, "norm_eps": 1e-5, "intermediate_size": 256,
+                   layer + "ffn.x_k": (width,), layer + "ffn.key.weight": (inner, width), layer + "ffn.value.weight": (width, inner)}
+    conf = {"architectures": [name], "model_type": "rwkv7", "hidden_size": width, "num_hidden_layers": 2, "head_dim": width // heads, "norm_eps": 1e-5, "intermediate_size": inner,
             "decay_low_rank_dim": decay, "a_low_rank_dim": rate, "v_low_rank_dim": value, "gate_low_rank_dim": gate, "vocab_size": size, "bos_token_id": 1, "eos_token_id": 2}
     tiny.weights(folder, {**conf, **more}, shapes, dtype=dtype)
     words(folder)
@@ -40,4 +40,3 @@ VARIANTS = {
     "rwkv7-first": lambda folder: rwkv7(folder, first=False, name="Rwkv7ForCausalLM", intermediate_size=None),
     "rwkv7-ranks": lambda folder: rwkv7(folder, decay_low_rank_dim=None, a_low_rank_dim=None, v_low_rank_dim=None, gate_low_rank_dim=None),
 }
-EACH = ()  # its rows are too short for most types
