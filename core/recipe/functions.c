@@ -532,6 +532,27 @@ CALL(like)
     return status == GGX_OK ? ggx_eval_work(eval, node, args[0].text.size / 16) : status;
 }
 
+/* As C's sscanf reads %d: blanks, a sign, digits, whatever follows; an int keeps the low 32 bits. */
+CALL(leading_int)
+{
+    UNUSED_CALL;
+    ggx_status status = texts(eval, node, args, 1);
+    if (status != GGX_OK) return status;
+    const ggx_str s = args->text;
+    uint64_t i = 0, value = 0;
+    while (i < s.size && (s.data[i] == ' ' || (s.data[i] >= '\t' && s.data[i] <= '\r'))) i++;
+    const int negative = i < s.size && s.data[i] == '-';
+    if (i < s.size && (negative || s.data[i] == '+')) i++;
+    const uint64_t first = i, limit = (uint64_t)INT64_MAX + (uint64_t)negative;
+    for (; i < s.size && s.data[i] >= '0' && s.data[i] <= '9'; i++) {
+        const uint64_t digit = (uint64_t)(s.data[i] - '0');
+        value = value > (limit - digit) / 10 ? limit : value * 10 + digit;
+    }
+    const uint32_t low = (uint32_t)(negative ? 0u - value : value);
+    if (i > first) *out = ggx_value_int(low > INT32_MAX ? (int64_t)low - ((int64_t)1 << 32) : (int64_t)low);
+    return GGX_OK;
+}
+
 CALL(error)
 {
     UNUSED_CALL;
@@ -542,16 +563,22 @@ CALL(error)
 }
 
 const ggx_function ggx_pure_functions[] = {
-    {"abs", 1, 1, call_abs},         {"ceil", 1, 1, call_ceil},   {"ends", 2, 2, call_ends},
-    {"error", 1, 1, call_error},     {"exp", 1, 1, call_exp},     {"f32", 1, 1, call_f32},
-    {"fixed", 2, 2, call_fixed},     {"flat", 1, 1, call_flat},   {"float", 1, 1, call_float},
-    {"floor", 1, 1, call_floor},     {"index", 2, 2, call_index}, {"int", 1, 1, call_int},
-    {"join", 2, 2, call_join},       {"keys", 1, 1, call_keys},   {"kind", 1, 1, call_kind},
-    {"len", 1, 1, call_len},         {"like", 2, 2, call_like},   {"log", 1, 1, call_log},
-    {"lower", 1, 1, call_lower},     {"max", 1, 64, call_max},    {"min", 1, 64, call_min},
-    {"only", 3, 3, call_only},       {"pow", 2, 2, call_pow},     {"replace", 3, 3, call_replace},
-    {"reverse", 1, 1, call_reverse}, {"round", 1, 1, call_round}, {"sort", 1, 1, call_sort},
-    {"split", 2, 2, call_split},     {"sqrt", 1, 1, call_sqrt},   {"starts", 2, 2, call_starts},
-    {"str", 1, 1, call_str},         {"sum", 1, 1, call_sum},     {"unique", 1, 1, call_unique},
+    {"abs", 1, 1, call_abs},         {"ceil", 1, 1, call_ceil},
+    {"ends", 2, 2, call_ends},       {"error", 1, 1, call_error},
+    {"exp", 1, 1, call_exp},         {"f32", 1, 1, call_f32},
+    {"fixed", 2, 2, call_fixed},     {"flat", 1, 1, call_flat},
+    {"float", 1, 1, call_float},     {"floor", 1, 1, call_floor},
+    {"index", 2, 2, call_index},     {"int", 1, 1, call_int},
+    {"join", 2, 2, call_join},       {"keys", 1, 1, call_keys},
+    {"kind", 1, 1, call_kind},       {"leading_int", 1, 1, call_leading_int},
+    {"len", 1, 1, call_len},         {"like", 2, 2, call_like},
+    {"log", 1, 1, call_log},         {"lower", 1, 1, call_lower},
+    {"max", 1, 64, call_max},        {"min", 1, 64, call_min},
+    {"only", 3, 3, call_only},       {"pow", 2, 2, call_pow},
+    {"replace", 3, 3, call_replace}, {"reverse", 1, 1, call_reverse},
+    {"round", 1, 1, call_round},     {"sort", 1, 1, call_sort},
+    {"split", 2, 2, call_split},     {"sqrt", 1, 1, call_sqrt},
+    {"starts", 2, 2, call_starts},   {"str", 1, 1, call_str},
+    {"sum", 1, 1, call_sum},         {"unique", 1, 1, call_unique},
     {"upper", 1, 1, call_upper},     {NULL, 0, 0, NULL},
 };
