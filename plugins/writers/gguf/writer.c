@@ -16,6 +16,10 @@
 #define SET_KEYS 3
 #define MAX_PARTS 65535u /* split.count is a u16 */
 
+static const struct {
+    const char *key;
+    uint32_t type;
+} set_keys[SET_KEYS] = {{"split.no", GGX_KV_U16}, {"split.count", GGX_KV_U16}, {"split.tensors.count", GGX_KV_I32}};
 static const char alignment_key[] = "general.alignment";
 
 typedef struct gguf_tensor {
@@ -126,12 +130,28 @@ static ggx_status put_alignment(gguf_writer *w, ggx_error *error)
     return put_kv(w, &kv, error);
 }
 
+/* Readers go by the keys of a set: one that says nonsense makes a file that nobody opens. */
+static ggx_status check_set_key(const ggx_kv *kv, ggx_error *error)
+{
+    for (int i = 0; i < SET_KEYS; i++) {
+        const ggx_str key = kv->key;
+        if (strlen(set_keys[i].key) != key.size || memcmp(set_keys[i].key, key.data, (size_t)key.size)) continue;
+        if (kv->type == set_keys[i].type) return GGX_OK;
+        return ggx_fail(error, GGX_E_USAGE,
+                        "key %s is the layout's own and has another type; options say how many files there are, see "
+                        "--split-max-size",
+                        set_keys[i].key);
+    }
+    return GGX_OK;
+}
+
 static ggx_status take_kv(void *self, const ggx_kv *kv, ggx_error *error) GGX_NOEXCEPT
 {
     gguf_writer *w = self;
     if (w->laid_out) return ggx_fail(error, GGX_E_USAGE, "a key/value came after the layout");
     ggx_status status = ggx_kv_check(kv, error);
     if (status != GGX_OK) return status;
+    if ((status = check_set_key(kv, error)) != GGX_OK) return status;
     if (kv->key.size != sizeof alignment_key - 1 || memcmp(kv->key.data, alignment_key, sizeof alignment_key - 1))
         return put_kv(w, kv, error);
     if (kv->type != GGX_KV_U32) /* ggml's reader refuses any other */
@@ -203,16 +223,15 @@ static void put_number(ggx_bytes *out, const char *key, uint32_t type, uint32_t 
 /* Each file of a set says which one it is. llama-gguf-split knows the count last; ggml moves a key that is set again to the end. */
 static ggx_status put_set_keys(gguf_writer *w, ggx_error *error)
 {
-    static const char *const names[SET_KEYS] = {"split.no", "split.count", "split.tensors.count"};
     ggx_status status = GGX_OK;
     for (int i = 0; i < SET_KEYS && status == GGX_OK; i++)
-        status = ggx_names_add(&w->keys, (ggx_str){names[i], strlen(names[i])}, "key", NULL, error);
+        status = ggx_names_add(&w->keys, (ggx_str){set_keys[i].key, strlen(set_keys[i].key)}, "key", NULL, error);
     for (uint64_t i = 0; i < w->part_count && status == GGX_OK; i++) {
         ggx_bytes *out = &w->parts[i].keys;
-        put_number(out, names[0], GGX_KV_U16, 2, i);
-        if (!w->count_last) put_number(out, names[1], GGX_KV_U16, 2, w->part_count);
-        put_number(out, names[2], GGX_KV_I32, 4, w->names.count);
-        if (w->count_last) put_number(out, names[1], GGX_KV_U16, 2, w->part_count);
+        put_number(out, set_keys[0].key, GGX_KV_U16, 2, i);
+        if (!w->count_last) put_number(out, set_keys[1].key, GGX_KV_U16, 2, w->part_count);
+        put_number(out, set_keys[2].key, GGX_KV_I32, 4, w->names.count);
+        if (w->count_last) put_number(out, set_keys[1].key, GGX_KV_U16, 2, w->part_count);
         status = ggx_bytes_check(out, error);
     }
     return status;
