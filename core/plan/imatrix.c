@@ -64,10 +64,12 @@ static ggx_status read_entry(ggx_imatrix *m, const ggx_checkpoint *c, uint64_t t
     if (!entry->name.data || !name.data) return ggx_fail(error, GGX_E_NOMEM, "no memory for the importance matrix");
     ggx_status status = read_floats(&m->arena, c, tensor, &values, &entry->count, error);
     uint64_t at = ggx_checkpoint_find(c, name);
-    if (status == GGX_OK && at != UINT64_MAX) {
-        status = read_floats(&m->arena, c, at, &counts, &slabs, error);
-        if (status == GGX_OK) status = divide(values, entry->count, counts, slabs, entry->name, error);
-    }
+    if (status == GGX_OK && at == UINT64_MAX)
+        status = ggx_fail(error, GGX_E_MALFORMED,
+                          "the importance matrix has sums for tensor '%.*s', but not how many they are of (%s)",
+                          GGX_STR_ARGS(entry->name), counts_end.data);
+    if (status == GGX_OK) status = read_floats(&m->arena, c, at, &counts, &slabs, error);
+    if (status == GGX_OK) status = divide(values, entry->count, counts, slabs, entry->name, error);
     for (uint64_t i = 0; i < entry->count && status == GGX_OK; i++)
         if (!isfinite(values[i]))
             status =
@@ -78,21 +80,39 @@ static ggx_status read_entry(ggx_imatrix *m, const ggx_checkpoint *c, uint64_t t
     return status;
 }
 
+/* Counts without sums: the file lost something on its way. */
+static ggx_status refuse_lone_counts(ggx_imatrix *m, const ggx_checkpoint *c, ggx_str counts, ggx_error *error)
+{
+    const ggx_str name = {counts.data, counts.size - counts_end.size},
+                  sums = ggx_arena_format(&m->arena, "%.*s%s", GGX_STR_ARGS(name), sums_end.data);
+    if (!sums.data) return ggx_fail(error, GGX_E_NOMEM, "no memory for the importance matrix");
+    if (ggx_checkpoint_find(c, sums) != UINT64_MAX) return GGX_OK;
+    return ggx_fail(error, GGX_E_MALFORMED, "the importance matrix has counts for tensor '%.*s', but no sums (%s)",
+                    GGX_STR_ARGS(name), sums_end.data);
+}
+
 static int by_name(const void *a, const void *b)
 {
     return ggx_str_order(((const ggx_imatrix_entry *)a)->name, ((const ggx_imatrix_entry *)b)->name);
 }
 
-/* Which text, and how much of it: written into outputs by mixtures. */
+/* Which text, and how much of it: written into outputs by mixtures. A file without these keys was not made by a program that
+ * measures, and its tensors only happen to have such names. */
 static ggx_status read_origin(ggx_imatrix *m, const ggx_checkpoint *c, ggx_error *error)
 {
     const ggx_kv *text = ggx_checkpoint_kv(c, GGX_LIT("imatrix.datasets")),
                  *chunks = ggx_checkpoint_kv(c, GGX_LIT("imatrix.chunk_count"));
+    if (!text || !chunks || !ggx_checkpoint_kv(c, GGX_LIT("imatrix.chunk_size")))
+        return ggx_fail(error, GGX_E_MALFORMED, "this is no importance matrix: it has no key imatrix.%s",
+                        !text     ? "datasets"
+                        : !chunks ? "chunk_count"
+                                  : "chunk_size");
     if (text && text->elem_type == GGX_KV_STRING && text->count) {
         m->dataset = ggx_arena_str(&m->arena, ((const ggx_str *)text->data)[0]);
         if (!m->dataset.data) return ggx_fail(error, GGX_E_NOMEM, "no memory for the importance matrix");
     }
-    if (chunks && chunks->type == GGX_KV_U32) m->chunks = (int64_t)((const uint32_t *)chunks->data)[0];
+    const uint32_t count = chunks->type == GGX_KV_U32 ? ((const uint32_t *)chunks->data)[0] : 0;
+    m->chunks = count <= INT32_MAX ? (int64_t)count : 0;
     return GGX_OK;
 }
 
@@ -100,12 +120,16 @@ static ggx_status read_all(ggx_imatrix *m, const ggx_checkpoint *c, ggx_error *e
 {
     m->entries = ggx_arena_array(&m->arena, c->tensor_count, sizeof *m->entries);
     if (!m->entries) return ggx_fail(error, GGX_E_NOMEM, "no memory for the importance matrix");
-    ggx_status status = read_origin(m, c, error);
-    for (uint64_t i = 0; i < c->tensor_count && status == GGX_OK; i++)
+    ggx_status status = GGX_OK;
+    for (uint64_t i = 0; i < c->tensor_count && status == GGX_OK; i++) {
         if (ggx_str_ends(c->tensors[i].name, sums_end)) status = read_entry(m, c, i, error);
+        if (ggx_str_ends(c->tensors[i].name, counts_end)) status = refuse_lone_counts(m, c, c->tensors[i].name, error);
+    }
+    if (status == GGX_OK && !m->entry_count)
+        status =
+            ggx_fail(error, GGX_E_MALFORMED, "this is no importance matrix: it has no tensor NAME%s", sums_end.data);
+    if (status == GGX_OK) status = read_origin(m, c, error);
     if (status != GGX_OK) return status;
-    if (!m->entry_count)
-        return ggx_fail(error, GGX_E_MALFORMED, "this is no importance matrix: it has no tensor NAME%s", sums_end.data);
     qsort(m->entries, (size_t)m->entry_count, sizeof *m->entries, by_name);
     return GGX_OK;
 }

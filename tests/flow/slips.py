@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import shutil
+import struct
 import subprocess
 import tempfile
 
@@ -44,22 +45,23 @@ def manifests(folder):
 
 def matrices(folder):
     model, other = os.path.join(folder, "m.safetensors"), os.path.join(folder, "other.safetensors")
-    flow.write_safetensors(model, [("a", [64, 256])])
-    flow.write_safetensors(other, [("b", [64, 256])])
-    wrong = os.path.join(folder, "wrong.safetensors")
-    flow.write_safetensors(wrong, [("a.in_sum2", [1, 7])])
-    sound = os.path.join(folder, "sound.safetensors")
-    flow.write_safetensors(sound, [("z.in_sum2", [1, 256])])
+    flow.write_safetensors(model, [("a.w", [64, 256])])
+    flow.write_safetensors(other, [("b.w", [64, 256])])
+    flow.write_safetensors(os.path.join(folder, "keyless.safetensors"), [("a.w.in_sum2", [1, 256]), ("a.w.counts", [1, 1])])
+    sound = os.path.join(folder, "sound.dat")
+    for path, name, count in ((os.path.join(folder, "wrong.dat"), b"a.w", 7), (sound, b"z.w", 256)):
+        with open(path, "wb") as f:
+            f.write(struct.pack("<ii", 1, len(name)) + name + struct.pack("<ii", 1, count) + bytes(4 * count))
     with open(os.path.join(folder, "cut.gguf"), "wb") as f:
         f.write(b"GGUF\3\0\0\0" + b"\xff" * 30)
     with open(os.path.join(folder, "noise"), "wb") as f:
         f.write(os.urandom(4096))
     plan = ["plan", model, "--recipe", "none", "--writer", "gguf", "--type", "q4_0", "--imatrix"]
-    for name, code in (("other.safetensors", 7), ("cut.gguf", 7), ("noise", 8), ("none", 3), ("wrong.safetensors", 7)):
+    for name, code in (("other.safetensors", 7), ("cut.gguf", 7), ("noise", 8), ("none", 3), ("wrong.dat", 7), ("keyless.safetensors", 7)):
         said = flow.run(*plan, os.path.join(folder, name), code=code)
         flow.check(name in said and "m.safetensors" not in said, said)
     said = flow.run(*plan[:-3], "--type", "iq2_xxs", "--imatrix", sound, code=2)
-    flow.check("sound.safetensors" in said, said)
+    flow.check("sound.dat" in said, said)
 
 
 def plugins(folder):

@@ -34,12 +34,14 @@ static uint32_t little(const char *p)
     return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
 }
 
-/* There is no magic: the first entry must make sense, name and all. */
+/* There is no magic: the first entry must make sense, name and all. A file that is cut off, or says that it has no entries, is taken as
+ * well, so that the error can say what is wrong with it. */
 static int32_t probe_imatrix(const ggx_probe *p) GGX_NOEXCEPT
 {
     if (p->kind != GGX_SOURCE_FILE || p->head.size < 20) return GGX_PROBE_NO;
     uint32_t entries = little(p->head.data), length = little(p->head.data + 4);
-    if (!entries || entries > MAX_ENTRIES || !length || length > HEAD - 16 || p->head.size < 16ull + length)
+    if ((entries > MAX_ENTRIES && entries <= INT32_MAX) || !length || length > HEAD - 16 ||
+        p->head.size < 16ull + length)
         return GGX_PROBE_NO;
     const char *name = p->head.data + 8;
     int dots = 0;
@@ -47,10 +49,8 @@ static int32_t probe_imatrix(const ggx_probe *p) GGX_NOEXCEPT
         if (name[i] < '!' || name[i] > '~') return GGX_PROBE_NO;
         dots += name[i] == '.';
     }
-    uint32_t calls = little(name + length), values = little(name + length + 4);
-    if (!dots || calls > INT32_MAX || !values || values > INT32_MAX || 16ull + length + 4ull * values > p->size)
-        return GGX_PROBE_NO;
-    return GGX_PROBE_STRUCTURE;
+    uint32_t values = little(name + length + 4);
+    return dots && values && values <= INT32_MAX ? GGX_PROBE_STRUCTURE : GGX_PROBE_NO;
 }
 
 /* The entry at the cursor; its name goes to r->name. Leaves the cursor behind it. */
@@ -89,22 +89,47 @@ static ggx_status push_entry(imatrix_reader *r, const ggx_sink *sink, const entr
                     .shape = {e->values}};
     memcpy(r->name + e->name_size, sums_end, sizeof sums_end - 1);
     ggx_status status = sink->tensor(sink, &t, error);
-    if (status != GGX_OK || !e->calls || e->calls > INT32_MAX)
-        return status; /* without calls the values are means already */
+    if (status != GGX_OK) return status;
     memcpy(r->name + e->name_size, counts_end, sizeof counts_end - 1);
     t.name.size = e->name_size + sizeof counts_end - 1;
     t.access = GGX_ACCESS_READER;
     t.offset = t.nbytes = 0;
     t.shape[0] = 1;
-    t.cookie = e->calls;
+    t.cookie = e->calls && e->calls <= INT32_MAX ? e->calls : 1; /* without calls the values are means already */
     return sink->tensor(sink, &t, error);
 }
 
-/* How much of which text; both are missing in the oldest files. */
+/* The three keys of the GGUF form: how much of which text; the oldest files say nothing, and none says the size. */
+static ggx_status push_keys(const ggx_sink *sink, uint32_t chunks, ggx_str text, ggx_error *error)
+{
+    const uint32_t size = 0;
+    const ggx_kv keys[] = {{.struct_size = sizeof(ggx_kv),
+                            .type = GGX_KV_U32,
+                            .elem_type = GGX_KV_U32,
+                            .key = {"imatrix.chunk_count", 19},
+                            .count = 1,
+                            .data = &chunks},
+                           {.struct_size = sizeof(ggx_kv),
+                            .type = GGX_KV_U32,
+                            .elem_type = GGX_KV_U32,
+                            .key = {"imatrix.chunk_size", 18},
+                            .count = 1,
+                            .data = &size},
+                           {.struct_size = sizeof(ggx_kv),
+                            .type = GGX_KV_ARRAY,
+                            .elem_type = GGX_KV_STRING,
+                            .key = {"imatrix.datasets", 16},
+                            .count = text.size != 0,
+                            .data = &text}};
+    ggx_status status = GGX_OK;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && status == GGX_OK; i++)
+        status = sink->kv(sink, &keys[i], error);
+    return status;
+}
+
 static ggx_status push_origin(imatrix_reader *r, const ggx_sink *sink, ggx_cursor *c, ggx_error *error)
 {
-    if (!ggx_cursor_left(c)) return GGX_OK;
-    uint32_t chunks = ggx_cursor_u32(c, "the number of chunks");
+    uint32_t chunks = ggx_cursor_left(c) ? ggx_cursor_u32(c, "the number of chunks") : 0;
     uint32_t length =
         c->status == GGX_OK && ggx_cursor_left(c) ? ggx_cursor_u32(c, "the length of the text's name") : 0;
     if (c->status != GGX_OK) return c->status;
@@ -112,22 +137,8 @@ static ggx_status push_origin(imatrix_reader *r, const ggx_sink *sink, ggx_curso
         return ggx_fail_at(error, GGX_E_MALFORMED, 0, c->at - 4, "the text's name has %u bytes; the file is damaged",
                            length);
     if (ggx_cursor_bytes(c, r->name, length, "the text's name") != GGX_OK) return c->status;
-    ggx_kv count = {.struct_size = sizeof count,
-                    .type = GGX_KV_U32,
-                    .elem_type = GGX_KV_U32,
-                    .key = {"imatrix.chunk_count", 19},
-                    .count = 1,
-                    .data = &chunks};
     const char *end = memchr(r->name, 0, length);
-    ggx_str text = {r->name, end ? (uint64_t)(end - r->name) : length};
-    ggx_kv texts = {.struct_size = sizeof texts,
-                    .type = GGX_KV_ARRAY,
-                    .elem_type = GGX_KV_STRING,
-                    .key = {"imatrix.datasets", 16},
-                    .count = text.size != 0,
-                    .data = &text};
-    ggx_status status = sink->kv(sink, &count, error);
-    return status == GGX_OK ? sink->kv(sink, &texts, error) : status;
+    return push_keys(sink, chunks, (ggx_str){r->name, end ? (uint64_t)(end - r->name) : length}, error);
 }
 
 static ggx_status walk(imatrix_reader *r, const ggx_sink *sink, ggx_error *error)
@@ -165,8 +176,9 @@ static ggx_status open_imatrix(void *self, const ggx_host *host, const ggx_sourc
     r->entry_count = ggx_cursor_u32(&c, "the number of entries");
     if (c.status != GGX_OK) return c.status;
     if (!r->entry_count || r->entry_count > MAX_ENTRIES)
-        return ggx_fail_at(error, GGX_E_MALFORMED, 0, 0, "an importance matrix of %u entries; this is none, or damaged",
-                           r->entry_count);
+        return ggx_fail_at(error, GGX_E_MALFORMED, 0, 0,
+                           "an importance matrix of %lld entries; it is damaged, or none: measure it anew",
+                           (long long)r->entry_count - (r->entry_count > INT32_MAX ? (long long)1 << 32 : 0));
     r->name = host->alloc(host, ROOM);
     return r->name ? walk(r, NULL, error) : ggx_fail(error, GGX_E_NOMEM, "no memory for the names of tensors");
 }
