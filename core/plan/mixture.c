@@ -34,12 +34,21 @@ enum {
     CHUNKS,
     BASE,
     BLOCK,
+    USUAL,
     OF_ALL
 };
 enum { NAME, DIMS, SOURCE, NAMED, INDEX, NUMBER, OF_ONE };
-static const char *const all_names[OF_ALL] = {
-    "output_tensor_type", "token_embedding_type", "leave_output_tensor", "has_imatrix", "imatrix_file",
-    "imatrix_dataset",    "imatrix_entries",      "imatrix_chunks",      "base",        "block"};
+static const char *const all_names[OF_ALL] = {"output_tensor_type",
+                                              "token_embedding_type",
+                                              "leave_output_tensor",
+                                              "has_imatrix",
+                                              "imatrix_file",
+                                              "imatrix_dataset",
+                                              "imatrix_entries",
+                                              "imatrix_chunks",
+                                              "base",
+                                              "block",
+                                              "usual"};
 static const char *const one_names[OF_ONE] = {"name", "dims", "source", "named", "index", "number"};
 
 typedef struct work {
@@ -132,7 +141,7 @@ static ggx_status look_at(work *w, uint64_t at)
     item *it = &w->items[at];
     const ggx_mixture *m = w->mixture;
     it->at = at;
-    it->key_count = w->request->keep_order ? 0 : m->order_count;
+    it->key_count = m->order_count;
     ggx_status status = bind_one(w, at);
     if (status == GGX_OK) status = count_as(w, it);
     if (status == GGX_OK && m->keep) status = ggx_eval_bool(&w->eval, m->keep, &it->keep);
@@ -161,6 +170,34 @@ static int by_keys(const void *a, const void *b)
     return (x->at > y->at) - (x->at < y->at);
 }
 
+static int by_place(const void *a, const void *b)
+{
+    const item *x = a, *y = b;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+/* Binds the type that most tensors of the input have: of equally many the one that, in the layout's order, came to that number first. */
+static ggx_status bind_usual(work *w)
+{
+    counter types[COUNTERS] = {{{NULL, 0}, 0, 0}};
+    ggx_str usual = {NULL, 0};
+    uint64_t most = 0;
+    for (uint64_t i = 0; i < w->result->tensor_count; i++) {
+        const ggx_str type = ggx_str_of(w->result->tensors[w->items[i].at].view.type.name);
+        uint32_t k = 0;
+        while (k < COUNTERS && types[k].name.size && !ggx_str_same(types[k].name, type)) k++;
+        if (k == COUNTERS) continue;
+        types[k].name = type;
+        if (++types[k].total <= most) continue;
+        most = types[k].total;
+        usual = type;
+    }
+    if (!most) return GGX_OK;
+    usual = ggx_arena_str(&w->eval.arena, usual); /* tensors change their places later */
+    w->all[USUAL].value = ggx_value_text(usual);
+    return usual.data ? GGX_OK : ggx_fail(w->error, GGX_E_NOMEM, "no memory to evaluate the mixture");
+}
+
 /* A type's name or null. */
 static ggx_status type_from(work *w, const ggx_node *node, ggx_arena *arena, ggx_str *out)
 {
@@ -179,6 +216,8 @@ static ggx_status decide(work *w, const item *it, ggx_arena *arena, ggx_mixture_
     const ggx_type_override *named = override_of(w->request, w->result->tensors[it->at].name);
     ggx_status status = bind_one(w, it->at);
     if (status == GGX_OK && m->imatrix_free) status = ggx_eval_bool(&w->eval, m->imatrix_free, &out->imatrix_free);
+    if (status == GGX_OK && m->imatrix_forgiven)
+        status = ggx_eval_bool(&w->eval, m->imatrix_forgiven, &out->imatrix_forgiven);
     if (status != GGX_OK) return status;
     if (it->keep) {
         if (named)
@@ -276,6 +315,8 @@ static ggx_status run(work *w, ggx_arena *arena, int laid_out, ggx_mixture_resul
     for (uint64_t i = 0; i < n && status == GGX_OK; i++) status = look_at(w, i);
     if (status != GGX_OK) return status;
     if (n) qsort(w->items, (size_t)n, sizeof *w->items, by_keys);
+    status = bind_usual(w);
+    if (n && w->request->keep_order) qsort(w->items, (size_t)n, sizeof *w->items, by_place);
     for (uint64_t i = 0; i < n && status == GGX_OK; i++)
         status = decide(w, &w->items[i], arena, &choices[w->items[i].at]);
     if (status == GGX_OK && laid_out) status = lay_out(w, arena, choices);

@@ -32,6 +32,8 @@ struct ggx_mixture_choice {
     ggx_str type;         /* empty: it stays as it is */
     const char *note;     /* why not what was asked for, or NULL */
     int32_t imatrix_free; /* 1: it may go without an importance matrix, whatever its type */
+    int32_t
+        imatrix_forgiven; /* 1: an entry that has not as many weights as it needs counts as none, else it is refused */
 };
 
 /* The mixture of that name in the directory; *out NULL when there is none. Errors: GGX_E_USAGE for what is not of the language. */

@@ -13,7 +13,7 @@ struct ggx_mixture {
     int32_t has_type;         /* 0: a base that others extend */
     const ggx_json *type;     /* the type most tensors get; JSON null: none */
     ggx_node *keep, *count, *option, *choose;
-    ggx_node *imatrix_types, *imatrix_free;
+    ggx_node *imatrix_types, *imatrix_free, *imatrix_forgiven;
     ggx_profile header, imatrix_header; /* only their fields are used */
     const char *layout;
     ggx_node *order[GGX_MIXTURE_KEYS];

@@ -10,7 +10,7 @@
 static const char *const words[] = {"id",      "about",  "note",   "extends", "when",   "type",
                                     "values",  "tensor", "keep",   "count",   "option", "choose",
                                     "imatrix", "header", "layout", "finite",  NULL};
-static const char *const imatrix_words[] = {"types", "unless", "header", "note", NULL};
+static const char *const imatrix_words[] = {"types", "unless", "forgives", "header", "note", NULL};
 static const char *const layout_words[] = {"name", "order", "trim", "without", "note", NULL};
 
 static const char *text_of(const ggx_json *object, const char *word, const char *otherwise)
@@ -60,6 +60,7 @@ static ggx_status lay_imatrix(const ggx_recipe_parser *parser, const ggx_json *j
     ggx_status status = ggx_parser_words(parser, json, imatrix_words, "'imatrix'");
     if (status == GGX_OK) status = lay_node(parser, json, "types", &m->imatrix_types);
     if (status == GGX_OK) status = lay_node(parser, json, "unless", &m->imatrix_free);
+    if (status == GGX_OK) status = lay_node(parser, json, "forgives", &m->imatrix_forgiven);
     const ggx_json *header = ggx_json_get(json, "header");
     return status == GGX_OK && header ? ggx_parse_header(parser, header, &m->imatrix_header) : status;
 }

@@ -162,6 +162,7 @@ static ggx_status choose_decoder(choice *c, int *readable)
 static int wants_imatrix(const choice *c, const ggx_quant *quant)
 {
     const ggx_mixture_result *mixture = c->request->mixture;
+    if (!quant) return 0;
     if (quant->imatrix == GGX_IMATRIX_NEEDS) return 1;
     if (!mixture || c->mixed->imatrix_free) return 0;
     for (uint32_t i = 0; i < mixture->imatrix_type_count; i++)
@@ -184,10 +185,10 @@ static ggx_status choose_imatrix(choice *c, const ggx_quant *quant)
                         imatrix ? " has none for it; choose another type with --tensor-type"
                                 : "; give one with --imatrix, or choose another --type");
     if (entry && entry->count == wanted) {
-        if (quant->imatrix != GGX_IMATRIX_NONE) to->imatrix = entry->values;
+        if (quant && quant->imatrix != GGX_IMATRIX_NONE) to->imatrix = entry->values;
         return GGX_OK;
     }
-    if (!entry || (c->mixed && c->mixed->imatrix_free && !wants_imatrix(c, quant))) return GGX_OK;
+    if (!entry || (c->mixed && c->mixed->imatrix_forgiven && !wants_imatrix(c, quant))) return GGX_OK;
     return ggx_fail(
         c->error, GGX_E_MALFORMED,
         "importance matrix %.80s has %llu weights for tensor '%.*s', which needs %llu; is it of this model?",
@@ -200,9 +201,8 @@ static ggx_status choose_encoder(choice *c, const ggx_quant *quant)
     to->quant = quant;
     to->type = quant ? quant->type : ggx_type_make("f32", 1, 4);
     to->type_code = quant ? quant->type_code : GGX_NO_CODE;
-    if (!quant) return GGX_OK;
     ggx_status status = choose_imatrix(c, quant);
-    if (status != GGX_OK) return status;
+    if (status != GGX_OK || !quant) return status;
     status = ggx_registry_kernels(c->registry, quant, &to->encode, c->error);
     if (status == GGX_OK && !to->encode->quantize)
         return ggx_fail(c->error, GGX_E_UNSUPPORTED, "type %s can be read but not written; choose another --type",

@@ -141,7 +141,7 @@ def without_origin(data):
     return keys, [(t.name, int(t.tensor_type), t.shape.tolist(), t.data.tobytes()) for t in reader.tensors]
 
 
-def compare(label, llama, folder, source, type_name, imatrix, imatrix_path, options=(), **more):
+def compare(label, llama, folder, source, type_name, imatrix, imatrix_path, options=(), refusal=2, **more):
     theirs, ours = os.path.join(folder, "theirs.gguf"), os.path.join(folder, "ours.gguf")
     for path in (theirs, ours):
         if os.path.exists(path):
@@ -150,7 +150,7 @@ def compare(label, llama, folder, source, type_name, imatrix, imatrix_path, opti
     ran = ggx(source, ours, type_name, *options, *(["--imatrix", imatrix_path] if imatrix else []))
     assert made == (ran.returncode == 0), (label, type_name, bool(imatrix), made, ran.stderr)
     if not made:
-        assert ran.returncode == 2 and not os.path.exists(ours), ran.stderr
+        assert ran.returncode == refusal and not os.path.exists(ours), ran.stderr
         return
     with open(theirs, "rb") as a, open(ours, "rb") as b:
         same = a.read() == b.read() if not imatrix else without_origin(theirs) == without_origin(ours)

@@ -103,6 +103,53 @@ class Library:
     def __getattr__(self, name):
         return getattr(self.dll, name)
 
+    def imatrix(self, path):
+        """What the library of llama.cpp's programs reads from the file of an importance matrix; None when it refuses it."""
+        if not hasattr(self, "common"):
+            self.common = C.CDLL(os.path.join(os.path.dirname(self.dll._name), "libllama-common.so"))
+        return MeasuredFile.load(self.common, path)
+
+
+def word(at):
+    return C.c_uint64.from_address(at).value
+
+
+class MeasuredFile:
+    """common_imatrix (common/imatrix-loader.h) as libstdc++ lays it out: a map of the entries, a vector of data sets, two i32, two bools. `entries`:
+    {tensor: (sums, counts)}."""
+    FUNCTION = "_Z19common_imatrix_loadRKNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEER14common_imatrix"
+    HEADER, FLAGS, KEY, SUMS, COUNTS = 8, 80, 32, 64, 88
+
+    @classmethod
+    def load(cls, library, path):
+        load = library[cls.FUNCTION]
+        load.restype, load.argtypes = C.c_bool, [C.c_void_p, C.c_void_p]
+        raw = os.fsencode(path)
+        text, made = C.create_string_buffer(raw), cls()
+        name = (C.c_uint64 * 4)(C.addressof(text), len(raw), 0, 0)
+        made.memory = (C.c_uint64 * 64)()
+        made.at = C.addressof(made.memory)
+        made.memory[3] = made.memory[4] = made.at + cls.HEADER  # an empty map: both ends are its header
+        if not load(C.addressof(name), made.at):
+            return None
+        made.legacy, made.has_metadata = (C.c_bool * 2).from_address(made.at + cls.FLAGS)
+        made.entries = dict(made.walk(word(made.at + 16)))
+        assert len(made.entries) == word(made.at + 40), "common_imatrix is laid out in another way"
+        return made
+
+    def walk(self, node):
+        if not node:
+            return
+        yield from self.walk(word(node + 16))
+        yield (C.string_at(word(node + self.KEY), word(node + self.KEY + 8)).decode(),
+               (self.vector(node + self.SUMS, C.c_float), self.vector(node + self.COUNTS, C.c_int64)))
+        yield from self.walk(word(node + 24))
+
+    @staticmethod
+    def vector(at, kind):
+        first, end = word(at), word(at + 8)
+        return list((kind * ((end - first) // C.sizeof(kind))).from_address(first)) if first else []
+
 
 class Model:
     """A loaded model. `vocab_only` loads no weights."""
