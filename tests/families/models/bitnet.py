@@ -71,6 +71,8 @@ VARIANTS = {
     "bitnet-packed-bf16": lambda folder: packed(folder, "bfloat16"),
     "bitnet-odd": odd,
     "bitnet-wide": lambda folder: bitnet(folder, hidden_size=1024, intermediate_size=2052, num_hidden_layers=1),
+    "bitnet-blocks": lambda folder: bitnet(folder, "bfloat16", hidden_size=256, intermediate_size=512, num_hidden_layers=1),
 }
+EACH = ("bitnet", "bitnet-blocks")  # blocks of three values are as long as these rows
 EAGER = ("bitnet-packed", "bitnet-packed-bf16")
 NO_LOGITS = {"bitnet-bare": "transformers has no class for this network; the one of this name has other norms and another activation"}

@@ -14,6 +14,16 @@ def llama4(folder, dtype="float32", **more):
     tiny.byte_level(folder)
 
 
+def beside(folder):
+    """The text model beside a tower, as Llama 4 is published."""
+    llama4(folder, "bfloat16", rope_parameters=LLAMA3)
+    text = tiny.config(folder)
+    text.pop("architectures")
+    tiny.write(folder, "config.json", {"architectures": ["Llama4ForConditionalGeneration"], "model_type": "llama4", "text_config": text, "vision_config": {"model_type": "llama4_vision_model"}})
+    tiny.change(folder, lambda name, tensor: {"language_model." + name: tensor, **({"vision_model.layernorm_post.weight": tensor, "multi_modal_projector.linear_1.weight": tensor}
+                                                                                  if name == "model.norm.weight" else {})})
+
+
 DECI = [{"attention": {"n_heads_in_group": 2, "no_op": False, "replace_with_linear": False}, "ffn": {"ffn_mult": 2.625, "no_op": False}},
         {"attention": {"n_heads_in_group": None, "no_op": False, "replace_with_linear": True}, "ffn": {"ffn_mult": 1.0, "no_op": False}},
         {"attention": {"n_heads_in_group": None, "no_op": True, "replace_with_linear": False}, "ffn": {"ffn_mult": 6.0, "no_op": False}},
@@ -48,7 +58,10 @@ VARIANTS = {
     "llama4": llama4,
     "llama4-mixed": lambda folder: llama4(folder, "bfloat16", interleave_moe_layer_step=2, rope_parameters=LLAMA3, num_local_experts=11),
     "llama4-full": lambda folder: llama4(folder, no_rope_layers=[0, 0, 0, 0], tie_word_embeddings=True),
+    "llama4-beside": beside,
     "deci": lambda folder: deci(folder, "bfloat16"),
+    "deci-scaled": lambda folder: deci(folder, model_type="llama", intermediate_size=128, rope_scaling=LLAMA3),
 }
 EACH = ("llama4", "deci")
-NO_LOGITS = {"llama4-full": "llama.cpp ends itself: without chunks it has no scale for the temperature of attention"}
+NO_LOGITS = {"llama4-beside": "the framework loads the whole model with its tower only",
+             "llama4-full": "llama.cpp ends itself: without chunks it has no scale for the temperature of attention"}
