@@ -294,24 +294,41 @@ static ggx_status join(ggx_arena *arena, const ggx_view *views, uint32_t count, 
     return GGX_OK;
 }
 
+/* A constant of nothing but zeros is one of any plain type. */
+static int is_padding(const ggx_view *view, const ggx_type *type)
+{
+    uint64_t tensor, offset, elems;
+    if (type->block_elems != 1 || !ggx_view_contiguous(view, &tensor, &offset) || tensor != GGX_CONST_TENSOR) return 0;
+    if (!ggx_product_u64(view->shape, view->rank, &elems)) return 0;
+    const float zero = 0;
+    for (uint64_t i = 0; i < elems; i++)
+        if (memcmp(&view->pieces[0].values[offset + i], &zero, sizeof zero) != 0) return 0;
+    return 1;
+}
+
 ggx_status ggx_view_concat(ggx_arena *arena, const ggx_view *views, uint32_t count, uint32_t axis, ggx_view *out,
                            ggx_error *error)
 {
     char a_text[96], b_text[96];
+    uint32_t typed = 0; /* whose type is the whole's */
+    while (typed + 1 < count && views[typed].piece_count && views[typed].pieces[0].tensor == GGX_CONST_TENSOR) typed++;
     if (!count || axis >= views[0].rank)
         return ggx_fail(error, GGX_E_USAGE, "concat: there is no axis %u to join along", axis);
-    for (uint32_t v = 1; v < count; v++) {
+    for (uint32_t v = 0; v < count; v++) {
         int same = views[v].rank == views[0].rank;
         for (uint32_t a = 0; same && a < views[0].rank; a++) same = a == axis || views[v].shape[a] == views[0].shape[a];
         if (!same)
             return ggx_fail(error, GGX_E_USAGE, "concat along axis %u: shapes %s and %s differ elsewhere", axis,
                             ggx_shape_text(a_text, sizeof a_text, views[0].shape, views[0].rank),
                             ggx_shape_text(b_text, sizeof b_text, views[v].shape, views[v].rank));
-        if (!ggx_type_same(&views[v].type, &views[0].type))
-            return ggx_fail(error, GGX_E_USAGE, "concat: element types %s and %s differ", views[0].type.name,
+        if (!ggx_type_same(&views[v].type, &views[typed].type) && !is_padding(&views[v], &views[typed].type))
+            return ggx_fail(error, GGX_E_USAGE, "concat: element types %s and %s differ", views[typed].type.name,
                             views[v].type.name);
     }
-    return join(arena, views, count, axis, out, error);
+    const ggx_type type = views[typed].type;
+    ggx_status status = join(arena, views, count, axis, out, error);
+    out->type = type;
+    return status;
 }
 
 ggx_status ggx_view_stack(ggx_arena *arena, const ggx_view *views, uint32_t count, uint32_t axis, ggx_view *out,

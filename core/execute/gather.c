@@ -86,7 +86,10 @@ static ggx_status read_boxes(const job *j, const ggx_tensor *t, ggx_box *box, ui
 static ggx_status read_linear(const job *j, uint64_t at, uint64_t count, uint8_t *out)
 {
     if (j->piece->tensor == GGX_CONST_TENSOR) {
-        memcpy(out, j->piece->values + at, (size_t)(count * sizeof(float)));
+        if (ggx_type_same(&j->view->type, &(ggx_type){.name = "f32", .block_elems = 1, .block_bytes = 4}))
+            memcpy(out, j->piece->values + at, (size_t)(count * sizeof(float)));
+        else /* zeros, which all plain types write alike */
+            memset(out, 0, (size_t)(count * j->view->type.block_bytes));
         return GGX_OK;
     }
     const ggx_checkpoint *c = j->g->checkpoint;
