@@ -41,6 +41,8 @@ def check_pre(folder):
     told = subprocess.run([*words, "--pre", sides.PRE], capture_output=True, text=True)
     assert unknown.returncode and "how the vocabulary splits text is not known" in unknown.stderr, unknown.stderr
     assert told.returncode == 0 and not told.stderr, told.stderr
+    other = subprocess.run([*words, "--pre", "gpt2"], capture_output=True, text=True)
+    assert other.returncode and "--pre gpt2: llama.cpp has no such name; the nearest are gpt-2, " in other.stderr, other.stderr
 
 
 def check_tensors(folder, scratch, recipe):
