@@ -4,6 +4,7 @@ that are no importance matrix, copies that must guess their type, the list of ar
 import json
 import os
 import struct
+import subprocess
 import sys
 import tempfile
 
@@ -155,20 +156,22 @@ TYPES_OF = {"f32": 0, "f16": 1, "bf16": 30}
 
 
 def lengths(b):
-    """Only the embeddings may have an entry of another length."""
-    b.write("llama", 2, extra=[("per_layer_token_embd.weight", 4, COLS)], kind="float32")
+    """Only the embeddings may have an entry of another length, whatever type the tensor gets."""
     path = os.path.join(b.folder, "imatrix.gguf")
-    for name, forgiven in (("output.weight", False), ("token_embd.weight", True), ("per_layer_token_embd.weight", True), ("blk.1.attn_q.weight", False)):
-        weights = {"blk.0.attn_v.weight": b.np.full(COLS, 0.5, b.np.float32), name: b.np.ones(100, b.np.float32)}
-        mixtures.write_imatrix(b.np, b.gguf, path, weights, [("blk.0.attn_v.weight", 3, COLS), (name, 3, 100)])
-        for type_name in ("q4_k_m", "q5_0", "f16", "q6_k"):
-            said, ran = b.refused(type_name, weights), b.run(type_name, "--imatrix", path)
-            assert (said is None) == forgiven, said
-            if forgiven:
+    for kind, types in (("float32", ("q4_k_m", "q5_0", "f16", "q6_k")), ("float16", ("f32", "bf16"))):
+        b.write("llama", 2, extra=[("per_layer_token_embd.weight", 4, COLS)], kind=kind)
+        for name in ("output.weight", "token_embd.weight", "per_layer_token_embd.weight", "blk.1.attn_q.weight"):
+            weights = {"blk.0.attn_v.weight": b.np.full(COLS, 0.5, b.np.float32), name: b.np.ones(100, b.np.float32)}
+            mixtures.write_imatrix(b.np, b.gguf, path, weights, [("blk.0.attn_v.weight", 3, COLS), (name, 3, 100)])
+            for type_name in types:
+                said = b.refused(type_name, weights)
+                assert (said is None) == ("token_embd" in name), said
+                if said:
+                    assert f"imatrix size 100 is different from tensor size 256 for {name}" in said, said
+                    b.no(7, f"has 100 weights for tensor '{name}', which needs 256", type_name, "--imatrix", path)
+                    continue
+                ran = b.run(type_name, "--imatrix", path)
                 assert ran.returncode == 0 and without_origin(b.theirs) == without_origin(b.ours), (name, type_name, ran.stderr)
-            else:
-                assert f"imatrix size 100 is different from tensor size 256 for {name}" in said, said
-                b.no(7, f"has 100 weights for tensor '{name}', which needs 256", type_name, "--imatrix", path)
 
 
 def write_measured(b, path, entries, keys=("datasets", "chunk_count", "chunk_size")):
@@ -284,6 +287,26 @@ def copies(b):
             assert ran.returncode == 0 and theirs.read() == ours.read(), (type_name, ran.stderr)
 
 
+def kept_splits(b):
+    """The same with a set of files, whose own order decides nothing there."""
+    for kinds in (["float16", "float16", "float32", "float32"], ["float32", "float32", "float16", "float16"]):
+        tensors = [(f"blk.{i}.attn_q.weight", 4, COLS, kind) for i, kind in zip((3, 2, 1, 0), kinds)]
+        b.write("llama", 4, tensors=tensors, file_type=None)
+        parts = os.path.join(b.folder, "set.gguf")
+        ran = subprocess.run([os.environ["GGX"], b.source, "-o", parts, "--recipe", "none", "--split-max-tensors", "1", "--quiet"], capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+        b.source, whole = parts.replace(".gguf", "-00001-of-00004.gguf"), b.source
+        b.theirs, theirs = os.path.join(b.folder, "kept"), b.theirs
+        assert b.refused("q4_0", only_copy=True, keep_split=True) is None
+        ran = ggx(b.source, b.ours, "copy", "--keep-split")
+        assert ran.returncode == 0, ran.stderr
+        for i in range(1, 5):
+            end = f"-{i:05d}-of-00004.gguf"
+            with open(b.theirs + end, "rb") as a, open(b.ours.replace(".gguf", end), "rb") as c:
+                assert a.read() == c.read(), (kinds, i)
+        b.source, b.theirs = whole, theirs
+
+
 def architectures(b):
     """Mixtures are for the architectures that the library quantizes, all of them and no other."""
     known = 0
@@ -322,7 +345,7 @@ def decisions(b):
             b.no(2, key.partition("=")[0], "q4_k_m", "--override-kv", key, *layout)
 
 
-PARTS_OF_TEST = (layers, names, patterns, lengths, loader, copies, decisions, architectures)
+PARTS_OF_TEST = (layers, names, patterns, lengths, loader, copies, kept_splits, decisions, architectures)
 
 
 def main():
