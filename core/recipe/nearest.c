@@ -93,12 +93,15 @@ static void cover(ggx_apply *apply, uint8_t *out, ggx_recipe_near *near)
         if (!out[r] && ggx_coverage_rule(apply, r) != GGX_OK) leave_out(apply, r, out, near);
 }
 
-/* The id is that name, or the name with a dash and what the recipe makes behind it. */
-static int is_kin(const struct ggx_recipe *recipe, ggx_str kin)
+/* 0: the id is that name, or 1: the name with a dash and what the recipe makes behind it; else how far the word is from its own. */
+static uint32_t kinship(const struct ggx_recipe *recipe, ggx_str kin, ggx_str word)
 {
     const char *id = recipe->id;
-    return kin.size && strlen(id) >= kin.size && !memcmp(id, kin.data, (size_t)kin.size) &&
-           (!id[kin.size] || id[kin.size] == '-');
+    const int begins = kin.size && strlen(id) >= kin.size && !memcmp(id, kin.data, (size_t)kin.size);
+    if (begins && !id[kin.size]) return 0;
+    if (begins && id[kin.size] == '-') return 1;
+    const uint32_t distance = distance_of(recipe, word);
+    return distance < UINT32_MAX - 2 ? distance + 2 : distance;
 }
 
 /* Recipes of a part of the model drop the rest, and so take all of any model; one of any part takes none. */
@@ -127,7 +130,7 @@ static ggx_status cover_with(const search *s, const struct ggx_recipe *recipe, g
     near->recipe = recipe;
     near->is_taken = ggx_arena_array(s->arena, n, 1);
     near->missing = ggx_arena_array(s->arena, recipe->rule_count + 1ull, sizeof *near->missing);
-    near->distance = is_kin(recipe, s->kin) ? 0 : distance_of(recipe, s->word);
+    near->distance = kinship(recipe, s->kin, s->word);
     if (apply.claimed && apply.used && apply.taken && apply.domains && out && near->is_taken && near->missing)
         cover(&apply, out, near);
     else
