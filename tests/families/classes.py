@@ -41,6 +41,10 @@ def model_types():
             for model_type, made in table.items():
                 if known & set(made if isinstance(made, (tuple, list)) else [made]):
                     found.add(model_type)
+    for model_type in list(found):  # the text models of those that have towers
+        inner = (getattr(configuration_auto.CONFIG_MAPPING[model_type], "sub_configs", None) or {}).get("text_config")
+        if getattr(inner, "model_type", None) in configuration_auto.CONFIG_MAPPING:
+            found.add(inner.model_type)
     return sorted(found)
 
 
