@@ -300,9 +300,11 @@ static int is_padding(const ggx_view *view, const ggx_type *type)
     uint64_t tensor, offset, elems;
     if (type->block_elems != 1 || !ggx_view_contiguous(view, &tensor, &offset) || tensor != GGX_CONST_TENSOR) return 0;
     if (!ggx_product_u64(view->shape, view->rank, &elems)) return 0;
-    const float zero = 0;
-    for (uint64_t i = 0; i < elems; i++)
-        if (memcmp(&view->pieces[0].values[offset + i], &zero, sizeof zero) != 0) return 0;
+    for (uint64_t i = 0; i < elems; i++) {
+        uint32_t bits;
+        memcpy(&bits, &view->pieces[0].values[offset + i], sizeof bits);
+        if (bits) return 0;
+    }
     return 1;
 }
 
