@@ -294,17 +294,34 @@ static ggx_status join(ggx_arena *arena, const ggx_view *views, uint32_t count, 
     return GGX_OK;
 }
 
-/* A constant of nothing but zeros is one of any plain type. */
-static int is_padding(const ggx_view *view, const ggx_type *type)
+uint64_t ggx_piece_span(const ggx_piece *piece, uint32_t rank)
 {
-    uint64_t tensor, offset, elems;
-    if (type->block_elems != 1 || !ggx_view_contiguous(view, &tensor, &offset) || tensor != GGX_CONST_TENSOR) return 0;
-    if (!ggx_product_u64(view->shape, view->rank, &elems)) return 0;
-    for (uint64_t i = 0; i < elems; i++) {
+    uint64_t span = 1; /* it lies within the source, whose size is no overflow */
+    for (uint32_t a = 0; a < rank; a++) {
+        if (!piece->count[a]) return 0;
+        for (uint32_t f = 0; f < piece->axis[a].factor_count; f++)
+            span += (piece->axis[a].factors[f].size - 1) * (uint64_t)piece->axis[a].factors[f].stride;
+    }
+    return span;
+}
+
+static int is_zeros(const ggx_piece *p, uint32_t rank)
+{
+    const uint64_t span = ggx_piece_span(p, rank);
+    for (uint64_t i = 0; i < span; i++) {
         uint32_t bits;
-        memcpy(&bits, &view->pieces[0].values[offset + i], sizeof bits);
+        memcpy(&bits, &p->values[p->offset + i], sizeof bits);
         if (bits) return 0;
     }
+    return 1;
+}
+
+/* A constant of nothing but zeros, repeated or not, is one of any plain type. */
+static int is_padding(const ggx_view *view, const ggx_type *type)
+{
+    if (type->block_elems != 1 || !view->piece_count) return 0;
+    for (uint32_t i = 0; i < view->piece_count; i++)
+        if (view->pieces[i].tensor != GGX_CONST_TENSOR || !is_zeros(&view->pieces[i], view->rank)) return 0;
     return 1;
 }
 

@@ -54,6 +54,9 @@ ggx_status ggx_view_tensor(ggx_arena *arena, const ggx_checkpoint *checkpoint, u
 ggx_status ggx_view_const(ggx_arena *arena, const float *values, const uint64_t *shape, uint32_t rank, ggx_view *out,
                           ggx_error *error);
 
+/* How many elements of the source lie from the piece's offset to the last one that it may address. Repeated ones count once. */
+uint64_t ggx_piece_span(const ggx_piece *piece, uint32_t rank);
+
 /* A copy that can be changed without changing the original. */
 ggx_status ggx_view_copy(ggx_arena *arena, const ggx_view *view, ggx_view *out, ggx_error *error);
 

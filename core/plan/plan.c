@@ -33,9 +33,7 @@ static void digest_piece(ggx_digest *d, const ggx_piece *p, uint32_t rank)
         }
     }
     if (p->tensor != GGX_CONST_TENSOR) return;
-    uint64_t elems = 1;
-    for (uint32_t a = 0; a < rank; a++) elems *= p->count[a];
-    ggx_digest_bytes(d, p->values + p->offset, elems * sizeof *p->values);
+    ggx_digest_bytes(d, p->values + p->offset, ggx_piece_span(p, rank) * sizeof *p->values);
 }
 
 static void digest_tensor(ggx_digest *d, const ggx_plan_tensor *t, const ggx_checkpoint *c)

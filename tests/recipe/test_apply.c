@@ -39,6 +39,11 @@ static const struct {
      RULES("{\"from\": [\"h.{i}.q\", \"h.{i}.k\", \"h.{i}.v\"], \"concat\": 0, \"to\": \"qkv{i}\"}"), "qkv0:6x2q*3"},
     {"h.0.a f32 2\n",
      RULES("{\"from\": [\"h.{i}.a\", {\"const\": 0, \"shape\": [3]}], \"concat\": 0, \"to\": \"p{i}\"}"), "p0:5*2"},
+    {"a f16 2x3\n", /* repeated, too */
+     RULES(
+         "{\"from\": [\"a\", {\"const\": 0, \"shape\": [1, 1], \"do\": [{\"repeat\": {\"axis\": 1, \"times\": 3}}]}], "
+         "\"concat\": 0, \"to\": \"p\"}"),
+     "p:3x3q*2"},
     {"a f16 2x3\n", RULES("{\"from\": [{\"const\": 0, \"shape\": [4, 3]}, \"a\"], \"concat\": 0, \"to\": \"p\"}"),
      "p:6x3q*2"},
     {"e.1.w f32 2x3\ne.0.w f32 2x3\ne.2.w f32 2x3\n",
