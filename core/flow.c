@@ -7,8 +7,10 @@
  *                                          known    quantize →
  *                                                   pwrite
  *
- * Each step is a room of core with a header of its own; this file only says in which order they are passed. Everything that can
- * be refused is refused before ggx_output_open creates the first file. */
+ * Each step is a room of core with a header of its own; this file only says in which order they are passed. `ggx convert` is
+ * ggx_flow_prepare, up to the plan, and ggx_flow_execute (cli/verb_convert.c warns and shows progress in between); where a model is
+ * converted while it arrives, ggx_flow_stream (flow_stream.c) stands for the latter. Everything that can be refused is refused before
+ * ggx_output_open creates the first file. */
 #include "flow.h"
 
 #include "base/text.h"
@@ -20,13 +22,13 @@
 
 #define RECIPE_MEMORY (512ull << 20)
 
-ggx_status ggx_convert(ggx_flow *flow, ggx_registry *registry, const ggx_conversion *wanted, const ggx_run *run,
-                       ggx_error *error)
+ggx_status ggx_flow_prepare(ggx_flow *flows, ggx_registry *registry, const ggx_conversion *wanted, uint32_t count,
+                            const ggx_run *run, ggx_error *error)
 {
-    ggx_status status = ggx_flow_open(flow, registry, wanted, run, error);
-    if (status == GGX_OK) status = ggx_flow_plan(flow, wanted, error);
-    if (status == GGX_OK) status = ggx_flow_execute(flow, wanted, 1, error);
-    return status;
+    ggx_status status = ggx_flow_open(&flows[0], registry, &wanted[0], run, error);
+    for (uint32_t k = 1; k < count; k++) ggx_flow_share(&flows[k], &flows[0]);
+    for (uint32_t k = 0; k < count && status == GGX_OK; k++) status = ggx_flow_plan(&flows[k], &wanted[k], error);
+    return status == GGX_OK && count > 1 ? ggx_flow_join(flows, wanted, count, error) : status;
 }
 
 /* What a recipe that is named says of how its files are read; the user's own word goes before it. */
@@ -236,6 +238,16 @@ static ggx_status choose_writer(ggx_flow *flow, const ggx_conversion *wanted, gg
     return GGX_OK;
 }
 
+/* Is there a plugin for the type that most tensors of the mixture get? */
+static int makes(ggx_flow *flow, const char *mixtures, const char *name)
+{
+    ggx_mixture *mixture = NULL;
+    const ggx_quant *quant;
+    if (ggx_mixture_find(&flow->arena, mixtures, ggx_str_of(name), &mixture, NULL) != GGX_OK || !mixture) return 0;
+    const ggx_str type = ggx_mixture_type(mixture);
+    return !type.size || ggx_str_is(type, "f32") || ggx_registry_quant(flow->registry, type, &quant, NULL) == GGX_OK;
+}
+
 /* The list of types alone would not name a mixture that was meant. */
 static ggx_status refuse_type(ggx_flow *flow, const char *mixtures, const ggx_error *unknown, ggx_error *error)
 {
@@ -244,13 +256,16 @@ static ggx_status refuse_type(ggx_flow *flow, const char *mixtures, const ggx_er
     const ggx_str name = ggx_str_of(flow->type);
     uint32_t at = 0, least = name.size > 4 ? 3 : 2;
     const char *near = ggx_mixture_nearest(&flow->arena, mixtures, name, &least);
+    int is_mixture = near != NULL;
     while (ggx_registry_next(flow->registry, GGX_QUANT_ID, &at, &entry, &offer)) {
         const uint32_t distance = ggx_word_distance(ggx_str_of(offer->name), name);
         if (distance < least) {
             near = offer->name;
             least = distance;
+            is_mixture = 0;
         }
     }
+    if (near && is_mixture && !makes(flow, mixtures, near)) near = NULL; /* in vain: its plugin is not here */
     if (unknown->status == GGX_E_NOTFOUND && near && least)
         return ggx_fail(error, GGX_E_NOTFOUND, "there is no type '%.80s'; did you mean %s? ggx types lists them all",
                         flow->type, near);
@@ -273,7 +288,9 @@ static ggx_status choose_type(ggx_flow *flow, const char *data, ggx_recipe_env *
     if (plain) return GGX_OK;
     if (!flow->mixture) return refuse_type(flow, directory.data, &unknown, error);
     ggx_str base = ggx_mixture_type(flow->mixture);
-    return base.size ? ggx_registry_quant(flow->registry, base, &env->type, error) : GGX_OK;
+    if (!base.size || ggx_registry_quant(flow->registry, base, &env->type, &unknown) == GGX_OK) return GGX_OK;
+    return ggx_fail(error, unknown.status, "mixture %s needs the type %.*s: %s", flow->type, GGX_STR_ARGS(base),
+                    unknown.text);
 }
 
 /* From a file that the recipe made to the source's names; what is lost is said, a line each. */

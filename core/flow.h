@@ -68,7 +68,12 @@ typedef struct ggx_flow {
     int32_t leads_back; /* 1: the recipe leads from a file that it made to the source */
 } ggx_flow;
 
-/* Opens the input as a checkpoint: source, reader, index. */
+/* Opens the model and makes the plans of `count` conversions of it, which ggx_flow_execute carries out together. What the conversions
+ * share is that of the first. */
+ggx_status ggx_flow_prepare(ggx_flow *flows, ggx_registry *registry, const ggx_conversion *wanted, uint32_t count,
+                            const ggx_run *run, ggx_error *error);
+
+/* Its steps, for whoever needs one alone. Opens the input as a checkpoint: source, reader, index. */
 ggx_status ggx_flow_open(ggx_flow *flow, ggx_registry *registry, const ggx_conversion *wanted, const ggx_run *run,
                          ggx_error *error);
 
@@ -99,10 +104,6 @@ ggx_status ggx_flow_stream(ggx_flow *flow, const ggx_conversion *wanted, ggx_err
 
 /* Whether the plan can stream, or why not: a line, or a value of JSON. Of a model on this machine, whether it could from a server. */
 void ggx_flow_stream_report(const ggx_flow *flow, const ggx_conversion *wanted, int json, ggx_text *out);
-
-/* All of it. The flow stays open for questions; close it in any case. */
-ggx_status ggx_convert(ggx_flow *flow, ggx_registry *registry, const ggx_conversion *wanted, const ggx_run *run,
-                       ggx_error *error);
 
 void ggx_flow_close(ggx_flow *flow);
 

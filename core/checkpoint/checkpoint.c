@@ -293,13 +293,16 @@ static ggx_status unknown_file(const ggx_checkpoint *c, ggx_error *error)
     if (!ggx_registry_next(c->registry, GGX_READER_ID, &at, &entry, &offer))
         return ggx_fail_at(error, GGX_E_PLUGIN, where, GGX_NO_OFFSET, "there is no reader plugin; see ggx plugins");
     if (find_pointer(c, error) != GGX_OK) return GGX_E_UNSUPPORTED;
+    if (where == 0 && !member.size)
+        return ggx_fail_at(error, GGX_E_MALFORMED, where, GGX_NO_OFFSET, "the file is empty");
     const char *folder = c->source->kind == GGX_SOURCE_DIRECTORY ? ggx_source_folder(c->source) : NULL;
     return ggx_fail_at(error, GGX_E_UNSUPPORTED, where, GGX_NO_OFFSET,
-                       "no reader knows this %s%s%.150s; ggx plugins lists them, --reader NAME insists on one",
+                       "no reader knows this %s%s%.150s;%s ggx plugins lists them, --reader NAME insists on one",
                        c->source->kind == GGX_SOURCE_FILE        ? "file"
                        : c->source->kind == GGX_SOURCE_DIRECTORY ? "folder"
                                                                  : "group of files",
-                       folder ? ", " : "", folder ? folder : "");
+                       folder ? ", " : "", folder ? folder : "",
+                       folder ? " it holds no weights in a format that is read here;" : "");
 }
 
 static ggx_status choose_reader(ggx_checkpoint *c, const char *named, ggx_error *error)

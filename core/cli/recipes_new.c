@@ -103,8 +103,11 @@ static void put_rule(const kind *k, ggx_text *out)
     ggx_text_format(&note, "left over: %llu, the first is", (unsigned long long)k->count);
     for (uint32_t a = 0; a < k->first->rank; a++)
         ggx_text_format(&note, "%c%llu", a ? 'x' : ' ', (unsigned long long)k->first->shape[a]);
-    ggx_text_format(&note, "%s of %s. Say what it becomes; now it keeps its name", k->first->rank ? "" : " a scalar",
-                    k->first->type.name);
+    ggx_text_format(
+        &note,
+        "%s of %s. Say what it becomes; now it keeps its name. Where such names are only spelled otherwise than the "
+        "recipe's, 'renames' says so, and the recipe's own rules take them",
+        k->first->rank ? "" : " a scalar", k->first->type.name);
     ggx_text_format(out, "    {\"from\": ");
     ggx_text_json(out, k->pattern);
     ggx_text_format(out, ", \"to\": ");
@@ -202,7 +205,8 @@ static ggx_status begin(beginning *b, ggx_flow *flow)
     if (status != GGX_OK) return status;
     if (!stand_in)
         return ggx_fail(&r->error, GGX_E_UNSUPPORTED,
-                        "no recipe says how one for such a model would be known; write it by docs/recipes.md");
+                        "recipes are begun for Hugging Face folders alone, whose config.json names an architecture; "
+                        "write this one by docs/recipes.md");
     if (!a->writer) { /* conditions may ask for the writer */
         env.writer = ggx_recipe_writer(stand_in, 0);
         status = ggx_recipe_choose(&r->arena, r->directory, NULL, &env, &stand_in, &r->error);

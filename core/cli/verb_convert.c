@@ -94,17 +94,6 @@ static ggx_status list_outputs(outputs *o, const ggx_arguments *a, ggx_error *er
     }
 }
 
-/* Opens the model and makes all plans. */
-static ggx_status plan_outputs(outputs *o, ggx_registry *registry, const ggx_run *run, ggx_error *error)
-{
-    ggx_status status = ggx_flow_open(&o->flows[0], registry, &o->wanted[0], run, error);
-    for (uint32_t k = 1; k < o->count; k++) ggx_flow_share(&o->flows[k], &o->flows[0]);
-    for (uint32_t k = 0; k < o->count && status == GGX_OK; k++)
-        status = ggx_flow_plan(&o->flows[k], &o->wanted[k], error);
-    if (status == GGX_OK && o->count > 1) status = ggx_flow_join(o->flows, o->wanted, o->count, error);
-    return status;
-}
-
 static void close_outputs(outputs *o)
 {
     for (uint32_t k = o->count; k-- > 0;) ggx_flow_close(&o->flows[k]);
@@ -241,7 +230,7 @@ static ggx_status convert_outputs(ggx_cli *cli, outputs *o, ggx_registry *regist
     if (status == GGX_OK && !a->output)
         status = ggx_fail(error, GGX_E_USAGE, "name the file to make with -o FILE; see ggx convert --help");
     if (status == GGX_OK) status = check_remote(o, a, error);
-    if (status == GGX_OK) status = plan_outputs(o, registry, &cli->run, error);
+    if (status == GGX_OK) status = ggx_flow_prepare(o->flows, registry, o->wanted, o->count, &cli->run, error);
     if (status != GGX_OK) return status;
     for (uint32_t k = 0; k < o->count; k++) warn_of_notes(&o->flows[k]);
     ggx_progress_label(&cli->progress, a->output);
@@ -264,7 +253,7 @@ uint64_t ggx_cli_output_bytes(void *context)
     if (!o) return 0;
     ggx_status status = ggx_cli_registry(cli, &registry, &ignored);
     if (status == GGX_OK) status = list_outputs(o, &cli->arguments, &ignored);
-    if (status == GGX_OK) status = plan_outputs(o, &registry, &run, &ignored);
+    if (status == GGX_OK) status = ggx_flow_prepare(o->flows, &registry, o->wanted, o->count, &run, &ignored);
     for (uint32_t k = 0; k < o->count && status == GGX_OK; k++) bytes += o->flows[k].plan.total_size;
     close_outputs(o);
     ggx_registry_close(&registry);
@@ -317,7 +306,7 @@ int ggx_verb_plan(ggx_cli *cli)
     if (!o) return (void)ggx_fail(&error, GGX_E_NOMEM, "out of memory"), ggx_report_error(&error, NULL);
     ggx_status status = ggx_cli_registry(cli, &registry, &error);
     if (status == GGX_OK) status = list_outputs(o, &cli->arguments, &error);
-    if (status == GGX_OK) status = plan_outputs(o, &registry, &cli->run, &error);
+    if (status == GGX_OK) status = ggx_flow_prepare(o->flows, &registry, o->wanted, o->count, &cli->run, &error);
     if (status == GGX_OK) print_plans(&cli->arguments, o, &out);
     int code = status == GGX_OK ? ggx_report_result(&out) : ggx_report_error(&error, o->flows[0].source);
     close_outputs(o);

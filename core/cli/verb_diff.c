@@ -219,8 +219,9 @@ int ggx_verb_diff(ggx_cli *cli)
     if (status == GGX_OK && !a->json) print_text(&diff, a, &arena, &out);
     int code = status == GGX_OK ? ggx_report_result(&out) : ggx_report_error(&error, at_fault);
     if (status == GGX_OK && !code && ggx_diff_count(&diff)) {
-        ggx_fail(&error, GGX_E_INTEGRITY, "%.160s is not what recipe %s makes of %.160s: %llu differences",
-                 a->operands[1], diff.recipe, a->operands[0], (unsigned long long)ggx_diff_count(&diff));
+        ggx_fail(&error, GGX_E_INTEGRITY, "%.160s is not what recipe %s makes of %.160s: %llu difference%s",
+                 a->operands[1], diff.recipe, a->operands[0], (unsigned long long)ggx_diff_count(&diff),
+                 ggx_diff_count(&diff) == 1 ? "" : "s");
         code = ggx_report_error(&error, NULL);
     }
     ggx_flow_close(&flows[0]);

@@ -45,7 +45,10 @@ static ggx_status compare_all(const ggx_flow *m, ggx_arena *arena, const ggx_run
     }
     for (uint64_t i = 0; i < b->tensor_count; i++)
         q->only_second += ggx_checkpoint_find(a, b->tensors[i].name) == UINT64_MAX;
-    if (!q->count) return ggx_fail(error, GGX_E_NOTFOUND, "the two models have no tensor's name in common");
+    if (!q->count)
+        return ggx_fail(error, GGX_E_NOTFOUND,
+                        "the two models have no tensor's name in common; 'ggx diff SOURCE FILE' compares "
+                        "a file with the model that it was made of");
     return GGX_OK;
 }
 

@@ -97,8 +97,8 @@ static ggx_status refuse_name(const ggx_registry *registry, const char *interfac
         ggx_text_format(&names, "%s%s", names.size ? " " : "", offer->name);
     ggx_str kind = !strcmp(interface_id, GGX_QUANT_ID) ? GGX_LIT("tensor type") : interface_kind(interface_id);
     ggx_status status =
-        names.size ? ggx_fail(error, GGX_E_NOTFOUND, "there is no %.*s '%.*s'; there are: %s", GGX_STR_ARGS(kind),
-                              GGX_STR_ARGS(name), names.data)
+        names.size ? ggx_fail(error, GGX_E_NOTFOUND, "there is no %.*s '%.*s' in a plugin here; there are: %s",
+                              GGX_STR_ARGS(kind), GGX_STR_ARGS(name), names.data)
                    : ggx_fail(error, GGX_E_NOTFOUND,
                               "there is no %.*s '%.*s': no plugin for any is found; ggx plugins lists those that are",
                               GGX_STR_ARGS(kind), GGX_STR_ARGS(name));

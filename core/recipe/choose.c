@@ -27,7 +27,7 @@ static ggx_status no_such(const char *directory, const char *name, ggx_error *er
     for (int i = 0; i < n; i++) {
         ggx_str id = {entries[i]->d_name, strlen(entries[i]->d_name) - 5};
         uint32_t distance = ggx_word_distance(id, ggx_str_of(name));
-        if (distance < least && id.size < sizeof near && distance <= 1 + strlen(name) / 2) {
+        if (distance < least && id.size < sizeof near && distance <= 1 + strlen(name) / 3) {
             least = distance;
             memcpy(near, id.data, (size_t)id.size);
             near[id.size] = 0;
@@ -35,8 +35,9 @@ static ggx_status no_such(const char *directory, const char *name, ggx_error *er
         free(entries[i]);
     }
     free(entries);
-    return ggx_fail(error, GGX_E_NOTFOUND, "there is no recipe '%s'%s%s%s; see 'ggx recipes', or give a file's path",
-                    name, *near ? "; did you mean '" : "", near, *near ? "'?" : "");
+    return ggx_fail(error, GGX_E_NOTFOUND,
+                    "there is no recipe '%s'%s%s%s; 'ggx recipes' lists them, a file's path names one of yours", name,
+                    *near ? "; the nearest is '" : "", near, *near ? "'" : "");
 }
 
 static ggx_status choose_named(ggx_arena *arena, const char *directory, const char *name, ggx_recipe **out,
@@ -133,7 +134,11 @@ ggx_status ggx_recipe_choose(ggx_arena *arena, const char *directory, const char
     if (name) return choose_named(arena, directory, name, out, error);
     ggx_arena_init(&scratch, GGX_EVAL_MEMORY);
     int n = scandir(directory, &entries, is_recipe, by_name);
-    if (n < 0) n = 0; /* no recipes are installed */
+    if (n < 0)
+        status = ggx_fail(error, GGX_E_NOTFOUND,
+                          "there are no recipes at %s, so the names of no model are known; install ggx's data, or "
+                          "--recipe none keeps all names",
+                          directory);
     if (n > MOST_RECIPES)
         status = ggx_fail(error, GGX_E_UNSUPPORTED, "%s has more than %d recipes", directory, MOST_RECIPES);
     for (int i = 0; i < n; i++) {

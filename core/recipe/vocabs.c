@@ -35,6 +35,8 @@ static ggx_status find_vocabulary(ggx_eval *eval, const ggx_node *node, ggx_str 
         return GGX_NODE_FAIL(eval, node, "no memory for a vocabulary");
     ggx_status status = ggx_checkpoint_vocab(&v->kvs, env->checkpoint->registry, env->checkpoint->source, plugin,
                                              env->settings, env->setting_count, env->run, &v->absent, &inner);
+    if (status != GGX_OK && !v->absent && inner.member != GGX_NO_MEMBER)
+        return ggx_fail_at(eval->error, status, inner.member, inner.offset, "%s", inner.text);
     if (status != GGX_OK && !v->absent)
         return ggx_origin_fail(node->origin, node->offset, eval->error, status, "vocabulary %.*s: %s",
                                GGX_STR_ARGS(plugin), inner.text);

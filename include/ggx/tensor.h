@@ -61,15 +61,15 @@ typedef struct ggx_tensor {
     uint32_t byte_order; /* GGX_LITTLE_ENDIAN, GGX_BIG_ENDIAN; of the plain type's elements */
     uint32_t access;     /* GGX_ACCESS_* */
     uint32_t flags;      /* GGX_TENSOR_* */
-    uint32_t
-        member; /* RAW, IN_PLACE: the member that holds the extent; otherwise the one to name in messages, or GGX_NO_MEMBER */
+    /* RAW, IN_PLACE: the member that holds the extent; otherwise the one to name in messages, or GGX_NO_MEMBER */
+    uint32_t member;
     uint64_t offset;     /* RAW, IN_PLACE: byte offset in the member of the element with index 0 on every axis */
     uint64_t nbytes;     /* RAW, IN_PLACE: length of the extent in bytes, counted from `offset` */
     uint64_t storage_id; /* tensors with the same id other than 0 share bytes (tied weights) */
     uint64_t cookie;     /* the reader's own; comes back in `read` */
     uint64_t shape[GGX_MAX_RANK]; /* elements; slowest axis first; 0 from `rank` on. Empty axes (0) are allowed */
-    int64_t stride
-        [GGX_MAX_RANK]; /* RAW: elements, >= 0; all 0 means C order. Types with block_elems > 1 must be in C order */
+    /* RAW: elements, >= 0; all 0 means C order. Types with block_elems > 1 must be in C order */
+    int64_t stride[GGX_MAX_RANK];
     uint64_t chunk[GGX_MAX_RANK]; /* READER: elements of the natural chunk on each axis; all 0 means none */
 } ggx_tensor;
 

@@ -90,7 +90,7 @@ static void a_plugin_is_found_listed_and_loaded(void **unused)
     assert_int_equal(((const ggx_reader *)vtable)->probe(&probe), 100);
     assert_int_equal(ggx_registry_get(&registry, GGX_READER_ID, GGX_LIT("absent"), &vtable, NULL, &error),
                      GGX_E_NOTFOUND);
-    assert_non_null(strstr(error.text, "there is no reader 'absent'; there are: "));
+    assert_non_null(strstr(error.text, "there is no reader 'absent' in a plugin here; there are: "));
     assert_non_null(strstr(error.text, "sample"));
     ggx_registry_close(&registry);
 }
