@@ -78,7 +78,7 @@ def main():
         _, error = run("new", strange, code=8)
         assert "no reader knows this folder, strange;" in error, error
     _, error = run("show", "yolov3-tin", code=3)
-    assert "did you mean 'yolov3-tiny'?" in error, error
+    assert "the nearest is 'yolov3-tiny'" in error, error
     run("frobnicate", code=2)
     return 0
 
