@@ -17,7 +17,7 @@ typedef struct result {
 } result;
 
 /* Parses a copy of exactly `size` bytes, so that a sanitizer sees a read beyond them. */
-static result parse(const char *text, size_t size)
+static result parse_as(const char *text, size_t size, uint32_t lenient)
 {
     static const char letters[] = "E{}[]ksirtfn";
     result r;
@@ -27,6 +27,7 @@ static result parse(const char *text, size_t size)
     memcpy(copy, text, size);
     ggx_json_parser parser;
     ggx_json_init(&parser, (ggx_str){copy, size});
+    parser.lenient = lenient;
     for (;;) {
         ggx_json_token token;
         r.status = ggx_json_next(&parser, &token, &r.error);
@@ -48,11 +49,40 @@ static result parse(const char *text, size_t size)
     return r;
 }
 
+static result parse(const char *text, size_t size)
+{
+    return parse_as(text, size, 0);
+}
+
 static void accepts(const char *text, const char *kinds)
 {
     result r = parse(text, strlen(text));
     if (r.status != GGX_OK) fail_msg("%s: refused: %s", text, r.error.text);
     assert_string_equal(r.kinds, kinds);
+}
+
+/* What Python's json writes beyond JSON is read when it is asked for, and only then. */
+static void test_lenient(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *kinds;
+    } good[] = {{"NaN", "r"},
+                {"Infinity", "r"},
+                {"-Infinity", "r"},
+                {"{\"a\":[0.0,Infinity],\"b\":NaN,\"b\":-1}", "{k[rr]krki}"}};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        result r = parse_as(good[i].text, strlen(good[i].text), 1);
+        if (r.status != GGX_OK) fail_msg("%s: %s", good[i].text, r.error.text);
+        assert_string_equal(r.kinds, good[i].kinds);
+    }
+    result r = parse_as("-Infinity", 9, 1);
+    assert_true(r.last.real < -1e308);
+    r = parse_as("[NaN", 4, 1);
+    assert_int_equal(r.status, GGX_E_MALFORMED);
+    static const char *const bad[] = {"Nan", "Infinit", "-Inf", "+Infinity", "inf", "Infinity"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(parse_as(bad[i], strlen(bad[i]), i + 1 < sizeof bad / sizeof bad[0]).status, GGX_E_MALFORMED);
 }
 
 static void refuses(const char *text, uint64_t offset, const char *word)
@@ -383,10 +413,10 @@ static void test_skip(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grammar),      cmocka_unit_test(test_positions),      cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_long_numbers), cmocka_unit_test(test_random_numbers), cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_utf8),         cmocka_unit_test(test_depth),          cmocka_unit_test(test_truncation),
-        cmocka_unit_test(test_byte_changes), cmocka_unit_test(test_skip),
+        cmocka_unit_test(test_grammar),    cmocka_unit_test(test_lenient),      cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_numbers),    cmocka_unit_test(test_long_numbers), cmocka_unit_test(test_random_numbers),
+        cmocka_unit_test(test_strings),    cmocka_unit_test(test_utf8),         cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_truncation), cmocka_unit_test(test_byte_changes), cmocka_unit_test(test_skip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

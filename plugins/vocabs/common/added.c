@@ -14,6 +14,7 @@ void vocab_walk_file(vocab_walk *w, ggx_json_parser *parser, const ggx_host *hos
 {
     *w = (vocab_walk){.host = host, .parser = parser, .file = file, .error = error};
     ggx_json_init(parser, file->text);
+    parser->lenient = 1; /* the files are of Python's json, which writes NaN and Infinity */
     next_token(w, &w->value);
     if (w->status == GGX_OK && w->value.kind != GGX_JSON_OBJECT)
         w->status = ggx_fail_at(error, GGX_E_MALFORMED, file->member, w->value.offset,

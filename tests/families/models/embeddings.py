@@ -30,6 +30,12 @@ def gemma(folder, **more):
     tiny.edit(folder, sliding_window=64 if conf.get("use_bidirectional_attention") else conf["sliding_window"])
 
 
+def head(folder):
+    import torch
+    gemma(folder)
+    tiny.change(folder, lambda name, tensor: {"model." + name: tensor, **({"lm_head.weight": torch.randn(tensor.shape)} if name.endswith("embed_tokens.weight") else {})})
+
+
 def reranker(folder, words=("yes", "no"), card="# Qwen3-Reranker-0.6B\n", **more):
     made(folder, Qwen3Config, of="AutoModelForCausalLM", head_dim=16, vocabulary=lambda f: tiny.byte_level(f, special=("<|endoftext|>", *words, "|")), **more)
     tiny.write(folder, "README.md", card)
@@ -48,8 +54,9 @@ VARIANTS = {
     "llama-bare": lambda folder: made(folder, LlamaConfig, values={"architectures": ["LlamaForCausalLM"]}, tie_word_embeddings=True),
     "llama-embed": lambda folder: made(folder, LlamaConfig, values={"architectures": ["LlamaBidirectionalModel"], "model_type": "llama_bidirec", "rope_theta": 500000.0, "rope_parameters": None}),
     "embedding-gemma": lambda folder: gemma(folder, use_bidirectional_attention=True),
+    "embedding-gemma-head": lambda folder: head(folder),
     "embedding-gemma-bf16": lambda folder: gemma(folder, dtype="bfloat16", layer_types=["full_attention", "sliding_attention"]),
 }
 EACH = ("qwen3-embedding", "embedding-gemma", "llama-model")
 NO_LOGITS = {"qwen3-reranker-untied": "a reranker's file has no output matrix but the rows of yes and no",
-             "embedding-gemma": "llama.cpp ends itself where an encoder is asked for tokens' logits", "embedding-gemma-bf16": "as embedding-gemma"}
+             "embedding-gemma": "llama.cpp ends itself where an encoder is asked for tokens' logits", "embedding-gemma-bf16": "as embedding-gemma", "embedding-gemma-head": "as embedding-gemma"}

@@ -19,6 +19,7 @@ def falcon(folder, dtype="float32", values=(), **more):
 
 VARIANTS = {
     "falcon-h1": falcon,
+    "falcon-h1-infinity": lambda folder: falcon(folder, values={"mamba_time_step_limit": [0.0, float("inf")], "time_step_limit": [float("-inf"), float("nan")]}),
     "falcon-h1-bf16": lambda folder: falcon(folder, "bfloat16", mamba_n_groups=2, mamba_rms_norm=True),
     "falcon-h1-f16": lambda folder: falcon(folder, "float16", {"rope_theta": 100000000000.0, "rope_parameters": None}, tie_word_embeddings=True),
     "falcon-h1-biased": lambda folder: falcon(folder, attention_bias=True, mlp_bias=True, mamba_conv_bias=False),

@@ -27,9 +27,17 @@ def gemma2_bare(folder):
     tiny.bare(folder, Gemma2Config)
 
 
-def gemma3(folder):
-    tiny.model(folder, Gemma3TextConfig(**SMALL))
+def gemma3(folder, **more):
+    tiny.model(folder, Gemma3TextConfig(**{**SMALL, **more}))
     tiny.sentencepiece(folder)
+
+
+def head(folder, make, random=True):
+    """A model whose file has a head, although its configuration says that it shares the table of tokens."""
+    import torch
+    make(folder)
+    of = lambda table: torch.randn(table.shape).to(table.dtype) if random else table.clone()
+    tiny.change(folder, lambda name, tensor: {name: tensor, "lm_head.weight": of(tensor)} if name.endswith("embed_tokens.weight") else tensor)
 
 
 VARIANTS = {
@@ -40,5 +48,9 @@ VARIANTS = {
     "gemma2-bare": gemma2_bare,
     "gemma2-half": lambda folder: gemma2(folder, "float16"),
     "gemma3": gemma3,
+    "gemma3-head": lambda folder: head(folder, gemma3),
+    "gemma3-untied": lambda folder: gemma3(folder, tie_word_embeddings=False),
+    "gemma-head": lambda folder: head(folder, gemma),
+    "gemma2-head": lambda folder: head(folder, gemma2, False),
 }
 NO_LOGITS = {"gemma-yarn": "files of this architecture do not say how rotations are scaled"}

@@ -2,6 +2,7 @@
 from transformers import Gemma3nTextConfig
 
 import tiny
+from models import gemma
 
 LAYERS = ["sliding_attention", "full_attention"] * 2
 SMALL = dict(vocab_size=350, hidden_size=64, intermediate_size=[96] * 4, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2, head_dim=16, max_position_embeddings=128, sliding_window=32,
@@ -29,9 +30,10 @@ VARIANTS = {
     "gemma3n-bf16": lambda folder: gemma3n(folder, "bfloat16", num_kv_shared_layers=0, intermediate_size=96),
     "gemma3n-sparse": lambda folder: gemma3n(folder, num_kv_shared_layers=0, activation_sparsity_pattern=[0.95] * 4, layer_types=["sliding_attention"] * 4, sliding_window=64),
     "gemma3n-beside": beside,
+    "gemma3n-head": lambda folder: gemma.head(folder, gemma3n),
     "gemma3n-rows": lambda folder: gemma3n(folder, "bfloat16", vocab_size=1450),
 }
 NO_LOGITS = {"gemma3n-rows": "as gemma3n",
-             "gemma3n": "llama.cpp knows which layers share keys by their number alone, and wants every layer's",
+             "gemma3n-head": "as gemma3n", "gemma3n": "llama.cpp knows which layers share keys by their number alone, and wants every layer's",
              "gemma3n-bf16": "llama.cpp knows which layers are sparse, and which slide, by their number alone",
              "gemma3n-beside": "the framework loads the whole model with its towers only"}

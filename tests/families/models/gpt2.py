@@ -9,4 +9,24 @@ def gpt2(folder):
     tiny.byte_level(folder)
 
 
-VARIANTS = {"gpt2": gpt2}
+def head(folder):
+    """A file with a head, although its configuration says that it shares the table of tokens."""
+    import torch
+    gpt2(folder)
+    tiny.change(folder, lambda name, tensor: {name: tensor, "lm_head.weight": torch.randn(tensor.shape)} if name.endswith("wte.weight") else tensor)
+
+
+def tied(folder):
+    """PyTorch's own file, which has the shared matrix under both names."""
+    import os
+    import torch
+    from safetensors.torch import load_file
+    gpt2(folder)
+    path = os.path.join(folder, "model.safetensors")
+    state = load_file(path)
+    state["lm_head.weight"] = state["transformer.wte.weight"]
+    os.remove(path)
+    torch.save(state, os.path.join(folder, "pytorch_model.bin"))
+
+
+VARIANTS = {"gpt2": gpt2, "gpt2-head": head, "gpt2-tied": tied}

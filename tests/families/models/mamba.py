@@ -56,6 +56,7 @@ VARIANTS = {
     "mamba-old": old,
     "falcon-mamba": lambda folder: mamba(folder, FalconMambaConfig, dtype="bfloat16", tie_word_embeddings=False, state_size=16),
     "mamba2": lambda folder: mamba(folder, Mamba2Config, num_heads=8, head_dim=16, n_groups=2, state_size=32),
+    "mamba2-infinity": lambda folder: mamba(folder, Mamba2Config, {"time_step_limit": [0.0, float("inf")], "other": [float("nan"), float("-inf")]}, num_heads=8, head_dim=16, n_groups=1),
     "mamba2-codestral": lambda folder: mamba(folder, Mamba2Config, {"intermediate_size": 128}, num_heads=8, head_dim=16, n_groups=1, dtype="bfloat16",
                                              vocabulary=tiny.sentencepiece, change=lambda name, tensor: {"model." + name: tensor}),
 }
