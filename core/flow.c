@@ -293,6 +293,14 @@ static ggx_status choose_type(ggx_flow *flow, const char *data, ggx_recipe_env *
                     unknown.text);
 }
 
+static void say_lost(ggx_flow *flow, const char *what)
+{
+    for (uint64_t i = 0; i < flow->result.lost_count && flow->run && flow->run->log; i++) {
+        ggx_str line = ggx_arena_format(&flow->arena, "%s%s", what, flow->result.lost[i]);
+        if (line.data) flow->run->log(flow->run->context, GGX_LOG_WARNING, line.data);
+    }
+}
+
 /* From a file that the recipe made to the source's names; what is lost is said, a line each. */
 static ggx_status apply_backwards(ggx_flow *flow, const ggx_recipe *recipe, const ggx_recipe_env *env, ggx_error *error)
 {
@@ -301,10 +309,7 @@ static ggx_status apply_backwards(ggx_flow *flow, const ggx_recipe *recipe, cons
     if (status == GGX_OK && !name.data) return ggx_fail(error, GGX_E_NOMEM, "out of memory");
     if (status != GGX_OK) return status;
     flow->recipe = name.data;
-    for (uint64_t i = 0; i < flow->result.lost_count && flow->run && flow->run->log; i++) {
-        ggx_str line = ggx_arena_format(&flow->arena, "not restored: %s", flow->result.lost[i]);
-        if (line.data) flow->run->log(flow->run->context, GGX_LOG_WARNING, line.data);
-    }
+    say_lost(flow, "not restored: ");
     return GGX_OK;
 }
 
@@ -377,7 +382,9 @@ static ggx_status apply_recipe(ggx_flow *flow, const ggx_conversion *wanted, ggx
     flow->recipe = ggx_recipe_id(recipe);
     flow->leads_back = ggx_recipe_leads_back(recipe, env);
     if (flow->leads_back) return apply_backwards(flow, recipe, env, error);
-    return ggx_recipe_apply(&flow->arena, recipe, env, &flow->result, error);
+    status = ggx_recipe_apply(&flow->arena, recipe, env, &flow->result, error);
+    if (status == GGX_OK) say_lost(flow, "");
+    return status;
 }
 
 /* Options that only a mixture knows what to do with. */

@@ -357,6 +357,47 @@ static ggx_status add_outputs(adapting *d, ggx_str type)
     return status;
 }
 
+static int is_needed(const adapting *d, ggx_str name)
+{
+    ggx_match match;
+    uint64_t steps = 0;
+    for (uint32_t i = 0; i < d->recipe->adapter->needed_count; i++)
+        if (ggx_pattern_match(d->recipe->adapter->needed[i], name, &match, &steps)) return 1;
+    return 0;
+}
+
+static ggx_status refuse_left(const adapting *d, ggx_str name)
+{
+    return ggx_fail(d->error, GGX_E_MALFORMED, "the adapter changes '%.*s', which recipe %s leaves out of the model",
+                    GGX_STR_ARGS(name), d->family->id);
+}
+
+/* Changes of weights that are not in the model's file are left out of the adapter's, too: of a tower beside the text model, say. */
+static ggx_status leave_out(adapting *d)
+{
+    uint64_t count = 0, all = d->made.use_count;
+    ggx_str name = {NULL, 0}, said;
+    for (uint64_t i = 0; i < all; i++) {
+        if (!d->made.uses[i].dropped) continue;
+        const ggx_str this = d->virtual->tensors[d->made.uses[i].tensor].name;
+        const int needed = is_needed(d, this);
+        if (!count++ || needed) name = this;
+        if (needed) return refuse_left(d, name);
+    }
+    if (!count) return GGX_OK;
+    if (count == all) return refuse_left(d, name);
+    said = ggx_arena_format(d->arena, "the change of '%.*s'", GGX_STR_ARGS(name));
+    if (count > 1)
+        said = ggx_arena_format(d->arena, "the changes of %llu weights, '%.*s' the first of them",
+                                (unsigned long long)count, GGX_STR_ARGS(name));
+    said = ggx_arena_format(d->arena, "left out: %s; recipe %s leaves %s out of the model", said.data ? said.data : "",
+                            d->family->id, count > 1 ? "them" : "it");
+    d->out->lost = ggx_arena_array(d->arena, 1, sizeof *d->out->lost);
+    if (!said.data || !d->out->lost) return no_memory(d);
+    d->out->lost[d->out->lost_count++] = said.data;
+    return GGX_OK;
+}
+
 /* Which of the adapter's tensors went where, by the lines of the family's recipe. */
 static ggx_status add_uses(adapting *d)
 {
@@ -366,12 +407,9 @@ static ggx_status add_uses(adapting *d)
     for (uint64_t i = 0; i < d->made.use_count; i++) {
         const ggx_recipe_use *use = &d->made.uses[i];
         const factors f = d->factors[use->tensor - first];
-        if (use->dropped)
-            return ggx_fail(d->error, GGX_E_MALFORMED,
-                            "the adapter changes '%.*s', which recipe %s leaves out of the model",
-                            GGX_STR_ARGS(d->virtual->tensors[use->tensor].name), d->family->id);
-        d->out->uses[d->out->use_count++] = (ggx_recipe_use){f.b, use->rule_line, 0, NULL};
-        if (f.a != UINT64_MAX) d->out->uses[d->out->use_count++] = (ggx_recipe_use){f.a, use->rule_line, 0, NULL};
+        const int32_t dropped = use->dropped;
+        d->out->uses[d->out->use_count++] = (ggx_recipe_use){f.b, use->rule_line, dropped, NULL};
+        if (f.a != UINT64_MAX) d->out->uses[d->out->use_count++] = (ggx_recipe_use){f.a, use->rule_line, dropped, NULL};
     }
     return GGX_OK;
 }
@@ -435,6 +473,7 @@ static ggx_status adapt(adapting *d, const ggx_profile *profile)
     if (status == GGX_OK) status = apply_family(d, base);
     if (status == GGX_OK && profile && profile->matrices) status = ggx_eval_text(d->eval, profile->matrices, &type);
     if (status == GGX_OK) type = ggx_arena_str(d->arena, type);
+    if (status == GGX_OK) status = leave_out(d);
     if (status == GGX_OK) status = add_uses(d);
     if (status == GGX_OK) status = type.data ? add_outputs(d, type) : no_memory(d);
     d->out->checkpoint = d->env->checkpoint;

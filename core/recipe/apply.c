@@ -208,7 +208,7 @@ ggx_status ggx_recipe_apply(ggx_arena *arena, const ggx_recipe *recipe, const gg
                                recipe->id, env->writer ? env->writer : "(none)");
     if (recipe->adapter) return ggx_adapter_apply(arena, recipe, apply.profile, env, out, error);
     ggx_recipe_env laid = *env;
-    ggx_status made = env->partial ? GGX_OK : ggx_rename_make(arena, recipe, &laid, error);
+    ggx_status made = ggx_rename_make(arena, recipe, &laid, error);
     if (made == GGX_OK && ggx_recipe_decodes(recipe) && !env->partial) {
         const uint64_t room = recipe->packed_count ? env->checkpoint->tensor_count : 0;
         made = ggx_overlay_make(arena, laid.checkpoint, room, &apply.overlay, error);

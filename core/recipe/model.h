@@ -179,8 +179,9 @@ typedef struct ggx_adapter {
     ggx_origin origin;
     ggx_node *base; /* the base model's folder, or NULL */
     ggx_adapter_pair *pairs;
-    uint32_t pair_count, plain_count;
-    ggx_pattern **plain; /* tensors that are the base's own, changed as a whole */
+    uint32_t pair_count, plain_count, needed_count;
+    ggx_pattern **plain;  /* tensors that are the base's own, changed as a whole */
+    ggx_pattern **needed; /* weights whose change is not left out where the base's recipe leaves them out */
     ggx_str suffix[2];
 } ggx_adapter;
 

@@ -2,7 +2,7 @@
 #include "recipe/model.h"
 #include <ggx_sdk/error.h>
 
-static const char *const adapter_words[] = {"base", "pairs", "plain", "suffixes", "note", NULL};
+static const char *const adapter_words[] = {"base", "pairs", "plain", "needed", "suffixes", "note", NULL};
 static const char *const pair_words[] = {"a", "b", "as", "turned", "note", NULL};
 
 static ggx_status parse_pair(const ggx_recipe_parser *parser, const ggx_json *json, ggx_adapter_pair *pair)
@@ -22,18 +22,23 @@ static ggx_status parse_pair(const ggx_recipe_parser *parser, const ggx_json *js
 
 static ggx_status parse_lists(const ggx_recipe_parser *parser, const ggx_json *json, ggx_adapter *adapter)
 {
-    const ggx_json *pairs = ggx_json_get(json, "pairs"), *plain = ggx_json_get(json, "plain");
+    const ggx_json *pairs = ggx_json_get(json, "pairs"), *plain = ggx_json_get(json, "plain"),
+                   *needed = ggx_json_get(json, "needed");
     ggx_status status = pairs ? ggx_parser_kind(parser, pairs, GGX_JSON_ARRAY, "a list of pairs")
                               : GGX_PARSER_FAIL(parser, json, "'adapter' needs 'pairs'");
     if (status == GGX_OK && plain) status = ggx_parser_kind(parser, plain, GGX_JSON_ARRAY, "a list of patterns");
+    if (status == GGX_OK && needed) status = ggx_parser_kind(parser, needed, GGX_JSON_ARRAY, "a list of patterns");
     if (status != GGX_OK) return status;
     adapter->pairs = ggx_arena_array(parser->arena, pairs->count, sizeof *adapter->pairs);
     adapter->plain = ggx_arena_array(parser->arena, plain ? plain->count : 0, sizeof(ggx_pattern *));
-    if (!adapter->pairs || !adapter->plain) return ggx_parser_no_memory(parser);
+    adapter->needed = ggx_arena_array(parser->arena, needed ? needed->count : 0, sizeof(ggx_pattern *));
+    if (!adapter->pairs || !adapter->plain || !adapter->needed) return ggx_parser_no_memory(parser);
     for (const ggx_json *at = pairs->first; at && status == GGX_OK; at = at->next)
         status = parse_pair(parser, at, &adapter->pairs[adapter->pair_count++]);
     for (const ggx_json *at = plain ? plain->first : NULL; at && status == GGX_OK; at = at->next)
         status = ggx_parser_pattern(parser, at, &adapter->plain[adapter->plain_count++]);
+    for (const ggx_json *at = needed ? needed->first : NULL; at && status == GGX_OK; at = at->next)
+        status = ggx_parser_pattern(parser, at, &adapter->needed[adapter->needed_count++]);
     return status;
 }
 

@@ -72,7 +72,8 @@ typedef struct ggx_recipe_result {
     int32_t identity;                 /* 1: no recipe; the key/values are the checkpoint's own */
     ggx_str via;                      /* type that every quantized tensor is rounded through first; empty: none */
     ggx_str fallback;                 /* type where blocks of the --type do not divide rows; empty: the type's own */
-    const char **lost;                /* of a recipe run backwards: what could not be restored, a phrase each */
+    const char **
+        lost; /* of a recipe run backwards or an adapter's: what could not be restored or was left out, a phrase each */
     uint64_t lost_count;
 } ggx_recipe_result;
 

@@ -65,7 +65,7 @@ with tempfile.TemporaryDirectory() as scratch:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             folder = sides.fresh(scratch, name, make)
         try:
-            reference(folder, os.path.join(scratch, "none.gguf"), "f16")
+            reference(folder, os.path.join(scratch, "theirs.gguf"), "f16")
         except ValueError as error:
             said = error
         else:

@@ -29,6 +29,17 @@ def qwen25vl(folder):
     finish(folder)
 
 
+def whole(folder, make, mean=(0, 0, 0)):
+    """Means and deviations as whole numbers: their arrays are of integers then."""
+    make(folder)
+    tiny.write(folder, "preprocessor_config.json", {"image_mean": list(mean), "image_std": [1, 1, 1]})
+
+
+def mixed(folder):
+    qwen2vl(folder)
+    tiny.write(folder, "preprocessor_config.json", {"image_mean": [0, 0.5, 0], "image_std": [1, 1, 1]})
+
+
 def older(folder, make, scaling, both=False):
     """The configuration as it was published: the text model's keys among the others, or there too, rotations under an older name."""
     make(folder)
@@ -218,6 +229,8 @@ VARIANTS = {
     "qwen2vl": qwen2vl,
     "qwen2vl-bf16": lambda folder: qwen2vl(folder, "bfloat16"),
     "qwen25vl": qwen25vl,
+    "qwen25vl-whole": lambda folder: whole(folder, qwen25vl),
+    "gemma3-vision-whole": lambda folder: whole(folder, gemma3, [0.5, 0.5, 0.5]),
     "qwen2vl-older": lambda folder: older(folder, qwen2vl, {"type": "mrope", "mrope_section": [2, 3, 3]}),
     "qwen25vl-both": lambda folder: older(folder, qwen25vl, {"type": "default", "rope_type": "default", "mrope_section": [2, 3, 3]}, True),
     "gemma3-vision": gemma3,
@@ -243,5 +256,6 @@ VARIANTS = {
 }
 REFUSED = {  # by the converter, too: what ggx says of it
     "llava": (clip, "clip_vision_model"),
+    "mean-mixed": (mixed, "image_mean"),
     "pixtral-unbroken": (unbroken, "[IMG_BREAK]"),
 }
