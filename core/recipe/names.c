@@ -2,6 +2,7 @@
  *
  * The rules are those of the reference converter's own (docs/recipes.md names it): files that are compared with its have to follow them. */
 #include "base/text.h"
+#include "recipe/letters.h"
 #include "recipe/model.h"
 #include <ggx_sdk/error.h>
 #include <math.h>
@@ -275,6 +276,59 @@ static int keeps_case(ggx_str word)
     return is_version(text);
 }
 
+/* The character at text[*at], which moves behind it; a byte that is none of UTF-8 counts as one without case. */
+static uint32_t next_character(ggx_str text, uint64_t *at)
+{
+    const unsigned char *s = (const unsigned char *)text.data + *at;
+    const uint64_t left = text.size - *at;
+    const uint32_t more = *s >= 0xf0 && *s < 0xf8 ? 3 : *s >= 0xe0 ? 2 : *s >= 0xc0 ? 1 : 0;
+    uint32_t c = *s & (0x7fu >> (more ? more + 1 : 0));
+    if (*s >= 0xf8 || left <= more || (*s >= 0x80 && !more)) c = UINT32_MAX;
+    for (uint32_t i = 1; i <= more && c != UINT32_MAX; i++)
+        c = (s[i] & 0xc0) == 0x80 ? c << 6 | (s[i] & 0x3fu) : UINT32_MAX;
+    *at += c == UINT32_MAX ? 1 : more + 1;
+    return c;
+}
+
+static uint64_t put_character(char *out, uint32_t c)
+{
+    const uint32_t more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+    static const unsigned char heads[] = {0, 0xc0, 0xe0, 0xf0};
+    out[0] = (char)(heads[more] | c >> (6 * more));
+    for (uint32_t i = 1; i <= more; i++) out[i] = (char)(0x80 | (c >> (6 * (more - i)) & 0x3f));
+    return more + 1;
+}
+
+/* A dash, or what Python's str.split takes for a blank. */
+static int parts_words(uint32_t c)
+{
+    return c == '-' || c == ' ' || (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x1f) || c == 0x85 || c == 0xa0 ||
+           c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
+           c == 0x3000;
+}
+
+/* A letter behind what has no case begins a word of its own. Returns the bytes written, at most three for one. */
+static uint64_t put_title(char *out, ggx_str word)
+{
+    uint64_t size = 0;
+    int begins = 1;
+    for (uint64_t at = 0, from = 0; at < word.size; from = at) {
+        uint32_t c = next_character(word, &at);
+        const int kind = c == UINT32_MAX ? 0 : ggx_letter_case(c);
+        const char *wide = kind && begins ? ggx_letter_title(&c) : NULL;
+        if (wide) {
+            memcpy(out + size, wide, strlen(wide));
+            size += strlen(wide);
+        } else if (c == UINT32_MAX) {
+            out[size++] = word.data[from];
+        } else {
+            size += put_character(out + size, c);
+        }
+        begins = !kind;
+    }
+    return size;
+}
+
 /* 'tiny-thing 8L' as 'Tiny Thing 8L': words in lower case get capitals, those that have any keep what they have. */
 ggx_status ggx_call_title(ggx_eval *eval, const ggx_node *node, const ggx_value *args, uint32_t count, ggx_value *out)
 {
@@ -284,23 +338,27 @@ ggx_status ggx_call_title(ggx_eval *eval, const ggx_node *node, const ggx_value 
     if (args->kind != GGX_VALUE_STR)
         return GGX_NODE_FAIL(eval, node, "title() needs a string, not %s", ggx_value_kind(args));
     ggx_str from = args->text;
-    ggx_status status = ggx_eval_bytes(eval, node, from.size + 1, &text);
+    ggx_status status = ggx_eval_bytes(eval, node, 3 * from.size + 1, &text);
     if (status != GGX_OK) return status;
     for (uint64_t at = 0; at < from.size;) {
-        uint64_t end = at, capitals = 0, small = 0;
-        while (end < from.size && !strchr(" -\t\n\r", from.data[end])) {
-            capitals += from.data[end] >= 'A' && from.data[end] <= 'Z';
-            small += from.data[end] >= 'a' && from.data[end] <= 'z';
-            end++;
+        uint64_t end = at, next = at, capitals = 0, small = 0;
+        while (end < from.size) {
+            const uint32_t c = next_character(from, &next);
+            if (parts_words(c)) break;
+            const int kind = c == UINT32_MAX ? 0 : ggx_letter_case(c);
+            capitals += kind == GGX_LETTER_CAPITAL;
+            small += kind == GGX_LETTER_SMALL;
+            end = next;
         }
         ggx_str word = {from.data + at, end - at};
-        int lift = word.size && small && !capitals && !keeps_case(word), begins = 1;
         if (word.size && size) text[size++] = ' ';
-        for (uint64_t i = 0; i < word.size; i++) { /* a letter behind what is no letter begins a word of its own */
-            text[size++] = lift && begins ? high(word.data[i]) : word.data[i];
-            begins = !is_letter(word.data[i]) && (unsigned char)word.data[i] < 0x80;
+        if (small && !capitals && !keeps_case(word)) {
+            size += put_title(text + size, word);
+        } else if (word.size) {
+            memcpy(text + size, word.data, (size_t)word.size);
+            size += word.size;
         }
-        at = end + 1;
+        at = next;
     }
     *out = ggx_value_text((ggx_str){text, size});
     return GGX_OK;

@@ -28,7 +28,7 @@ CARD_KEYS = FIELDS + ["model_" + f for f in FIELDS] + ["model_creator", "model_t
 
 
 PARTS = ["7B", "1.2m", "8x7b", "A3B", "7b1", "260k", "0_5B", "128k", "v1", "V2.5", "iter3", "2024", "3.1", "q4_k_m", "IQ2_XS", "f16", "bf16", "FP32", "small", "XL", "xxl", "Medium", "chat", "Instruct", "it", "lora",
-         "Base", "llama", "GPT", "gpt2", "möbel", "模型", "École", "a_b", "x.y", "don't", "1st", "v", "B", "6.8M", "7.25M", "900K"]
+         "Base", "llama", "GPT", "gpt2", "möbel", "模型", "École", "über", "straße", "ßa", "ñandú", "šč", "ŉa", "я-модель", "Привет", "ﬁn", "ǆx", "ªb", "ɐa", "été\u00a0né", "模型chat", "αθήνα", "ΐa", "აბ", "ﬀ1b", "a_b", "x.y", "don't", "1st", "v", "B", "6.8M", "7.25M", "900K"]
 
 
 def hub_name(rng):
