@@ -54,6 +54,7 @@ static const ggx_json_file *file_without(const ggx_eval *eval, const ggx_value *
     return file;
 }
 
+#undef ggx_value_fail /* the analyzer's */
 ggx_status ggx_value_fail(ggx_eval *eval, const ggx_node *node, const ggx_value *value, const char *format, ...)
 {
     char text[sizeof((ggx_error *)0)->text], path[PATH_BYTES];

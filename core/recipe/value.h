@@ -171,6 +171,9 @@ ggx_status ggx_eval_list(ggx_eval *eval, const ggx_node *node, ggx_value *out);
 /* The same, of a value: the file beside the model and the key go before the sentence when the value comes from there. */
 GGX_PRINTF(4, 5)
 ggx_status ggx_value_fail(ggx_eval *eval, const ggx_node *node, const ggx_value *value, const char *format, ...);
+#ifdef __clang_analyzer__
+#define ggx_value_fail(eval, node, value, ...) (ggx_value_fail((eval), (node), (value), __VA_ARGS__), GGX_E_MALFORMED)
+#endif
 /* Counts work; an error when the conversion has done too much. */
 ggx_status ggx_eval_work(ggx_eval *eval, const ggx_node *node, uint64_t steps);
 ggx_status ggx_eval_items(ggx_eval *eval, const ggx_node *node, uint64_t count, ggx_value **out);

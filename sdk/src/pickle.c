@@ -41,6 +41,11 @@ static GGX_PRINTF(3, 4) ggx_status refuse(const machine *m, ggx_status status, c
     return ggx_fail_at(m->error, status, m->p->member, m->p->base + m->op_at, "pickle: %s", text);
 }
 
+/* As in ggx_sdk/error.h: the analyzer is told what comes back. */
+#ifdef __clang_analyzer__
+#define refuse(m, status, ...) (refuse((m), (status), __VA_ARGS__), (status))
+#endif
+
 static ggx_status no_memory(const machine *m)
 {
     return refuse(m, GGX_E_NOMEM, "its values do not fit into this reader's memory");
