@@ -41,11 +41,9 @@ static GGX_PRINTF(3, 4) ggx_status refuse(const machine *m, ggx_status status, c
     return ggx_fail_at(m->error, status, m->p->member, m->p->base + m->op_at, "pickle: %s", text);
 }
 
-/* As in ggx_sdk/error.h: the analyzer is told what comes back. */
-#ifdef __clang_analyzer__
+#ifdef __clang_analyzer__ /* as in ggx_sdk/error.h */
 #define refuse(m, status, ...) (refuse((m), (status), __VA_ARGS__), (status))
 #endif
-
 static ggx_status no_memory(const machine *m)
 {
     return refuse(m, GGX_E_NOMEM, "its values do not fit into this reader's memory");
@@ -575,8 +573,7 @@ ggx_status ggx_pickle_load(ggx_pickle *pickle, ggx_pickle_value **out, ggx_error
         ggx_status status = take(&m, &code, 1);
         if (status != GGX_OK) return status;
         if (n == 1 && code != 0x80)
-            return refuse(&m, GGX_E_MALFORMED,
-                          "it does not begin with PROTO; this is no pickle of protocol 2 or above");
+            return refuse(&m, GGX_E_MALFORMED, "it does not begin with PROTO, as pickles of protocol 2 and above do");
         if (!table[code])
             return refuse(&m, GGX_E_UNSUPPORTED, "opcode 0x%02x is none that weights are saved with", code);
         m.op_name = table[code]->name;
@@ -591,8 +588,7 @@ ggx_status ggx_pickle_load(ggx_pickle *pickle, ggx_pickle_value **out, ggx_error
 
 int ggx_pickle_is(const ggx_pickle_value *v, const char *text)
 {
-    size_t n = strlen(text);
-    return v && v->kind == GGX_PICKLE_TEXT && v->text.size == n && !memcmp(v->text.data, text, n);
+    return v && v->kind == GGX_PICKLE_TEXT && v->text.size == strlen(text) && !memcmp(v->text.data, text, strlen(text));
 }
 
 ggx_pickle_value *ggx_pickle_get(const ggx_pickle_value *dict, const char *key)
