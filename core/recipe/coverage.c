@@ -4,13 +4,41 @@
 #include <ggx_sdk/error.h>
 #include <stdio.h>
 
+/* A rule's pattern takes tensors of such names, but its "for" does not go so far: the list that says so, and the pattern. */
+static const ggx_node *beyond(ggx_apply *apply, ggx_str name, const ggx_pattern **pattern)
+{
+    const struct ggx_recipe *recipe = apply->recipe;
+    ggx_match match = {0};
+    ggx_local space[GGX_MAX_PLACEHOLDERS];
+    for (uint32_t r = 0; r < recipe->rule_count; r++)
+        for (uint32_t s = 0; s < recipe->rules[r].source_count && recipe->rules[r].domain_count; s++) {
+            *pattern = recipe->rules[r].sources[s].pattern;
+            if (!*pattern || !ggx_pattern_match(*pattern, name, &match, &apply->steps)) continue;
+            for (uint32_t d = 0; d < recipe->rules[r].domain_count; d++) {
+                ggx_value list;
+                int within = 0;
+                const ggx_local *local = ggx_match_bind(*pattern, &match, NULL, space);
+                while (local && !ggx_str_same(local->name, recipe->rules[r].domains[d].name)) local = local->outer;
+                if (!local || ggx_apply_domain(apply, r, d, &list) != GGX_OK) continue;
+                for (uint64_t i = 0; i < list.count && !within; i++)
+                    within = ggx_value_equal(&local->value, &list.at.items[i]);
+                if (!within) return recipe->rules[r].domains[d].list;
+            }
+        }
+    return NULL;
+}
+
 static ggx_status leftover(ggx_apply *apply, uint64_t tensor)
 {
     const struct ggx_recipe *recipe = apply->recipe;
     ggx_str name = ggx_tensor_own_name(apply->env->checkpoint, tensor);
-    const ggx_pattern *nearest = NULL;
+    const ggx_pattern *nearest = NULL, *taker = NULL;
     uint32_t least = UINT32_MAX;
-    for (uint32_t r = 0; r < recipe->rule_count; r++)
+    char source[GGX_SOURCE_BYTES] = "";
+    const ggx_node *list = beyond(apply, ggx_recipe_bare(recipe, apply->env->checkpoint->tensors[tensor].name), &taker);
+    if (list) ggx_node_source(apply->eval, list, GGX_SOURCE_WHOLE, source);
+    if (*source) nearest = taker;
+    for (uint32_t r = 0; r < recipe->rule_count && !*source; r++)
         for (uint32_t s = 0; s < recipe->rules[r].source_count; s++) {
             const ggx_pattern *pattern = recipe->rules[r].sources[s].pattern;
             uint32_t distance = pattern ? ggx_word_distance(pattern->text, name) : UINT32_MAX;
@@ -22,8 +50,8 @@ static ggx_status leftover(ggx_apply *apply, uint64_t tensor)
         return ggx_fail(apply->error, GGX_E_MALFORMED, "recipe %s has no rule for tensor '%.*s'", recipe->id,
                         GGX_STR_ARGS(name));
     return ggx_origin_fail(&nearest->origin, GGX_WHOLE, apply->error, GGX_E_MALFORMED,
-                           "recipe %s has no rule for tensor '%.*s'; the nearest is this one, '%.*s'", recipe->id,
-                           (int)(name.size < 70 ? name.size : 70), name.data,
+                           "%srecipe %s has no rule for tensor '%.*s'; the nearest is this one, '%.*s'", source,
+                           recipe->id, (int)(name.size < 70 ? name.size : 70), name.data,
                            (int)(nearest->text.size < 60 ? nearest->text.size : 60), nearest->text.data);
 }
 
@@ -43,6 +71,13 @@ static ggx_status stranded(ggx_apply *apply, uint64_t tensor, uint32_t index)
                 rule->over.size && ggx_str_same(pattern->names[i], rule->over) ? (ggx_str){zero, 1} : match.slot[i];
         leader = ggx_pattern_fill(&apply->eval->arena, rule->sources[rule->leader].pattern, pattern, &lead);
     }
+    char source[GGX_SOURCE_BYTES];
+    ggx_node_source(apply->eval, rule->count, GGX_SOURCE_WHOLE, source);
+    if (*source && leader.data)
+        return ggx_origin_fail(&rule->origin, GGX_WHOLE, apply->error, GGX_E_MALFORMED,
+                               "%stensor '%.*s' is beyond these, which recipe %s counts from '%.*s'", source,
+                               (int)(name.size < 70 ? name.size : 70), name.data, apply->recipe->id,
+                               (int)(leader.size < 70 ? leader.size : 70), leader.data);
     return ggx_origin_fail(
         &rule->origin, GGX_WHOLE, apply->error, GGX_E_MALFORMED,
         "tensor '%.*s' is not reached by this rule of recipe %s: it begins at '%.*s' and goes on without a gap",
@@ -50,11 +85,47 @@ static ggx_status stranded(ggx_apply *apply, uint64_t tensor, uint32_t index)
         (int)(leader.size < 70 ? leader.size : 70), leader.data ? leader.data : "");
 }
 
+/* Has no tensor the name's beginning up to the placeholder? Then it is not this tensor that is missing, but the whole layer. */
+static int none_begins(const ggx_apply *apply, const ggx_pattern *pattern, const ggx_match *match, uint32_t slot)
+{
+    const ggx_checkpoint *c = apply->env->checkpoint;
+    char prefix[256];
+    uint64_t used = 0;
+    for (uint32_t p = 0, last = 0; p < pattern->part_count && !last; p++) {
+        const ggx_part *part = &pattern->parts[p];
+        ggx_str text = part->kind == GGX_PART_LITERAL ? part->text : match->slot[part->slot];
+        last = part->kind != GGX_PART_LITERAL && part->slot == slot;
+        if (text.size + used + 1 >= sizeof prefix) return 0;
+        if (text.size) memcpy(prefix + used, text.data, (size_t)text.size);
+        used += text.size;
+        if (last && p + 1 < pattern->part_count && pattern->parts[p + 1].text.size)
+            prefix[used++] = pattern->parts[p + 1].text.data[0];
+    }
+    for (uint64_t i = 0; i < c->tensor_count && used; i++)
+        if (ggx_str_begins(ggx_recipe_bare(apply->recipe, c->tensors[i].name), (ggx_str){prefix, used})) return 0;
+    return used != 0;
+}
+
+/* What says that there is such a layer, for messages. */
+static void name_layer(const ggx_apply *apply, const ggx_rule *rule, const ggx_match *match,
+                       char source[GGX_SOURCE_BYTES])
+{
+    const ggx_pattern *pattern = rule->sources[rule->leader].pattern;
+    source[0] = 0;
+    for (uint32_t d = 0; d < rule->domain_count && !*source; d++) {
+        const uint32_t slot = ggx_pattern_slot(pattern, rule->domains[d].name);
+        if (slot < pattern->slot_count && none_begins(apply, pattern, match, slot))
+            ggx_node_source(apply->eval, rule->domains[d].list, GGX_SOURCE_WHOLE, source);
+    }
+}
+
 /* The tensor is not there; one of nearly its name, which no rule takes, may be meant. */
-static ggx_status absent(const ggx_apply *apply, const ggx_rule *rule, ggx_str name)
+static ggx_status absent(const ggx_apply *apply, const ggx_rule *rule, const ggx_match *match, ggx_str name)
 {
     const ggx_checkpoint *c = apply->env->checkpoint;
     ggx_str near = {NULL, 0};
+    char source[GGX_SOURCE_BYTES];
+    name_layer(apply, rule, match, source);
     uint32_t least = 1 + (uint32_t)(name.size < 32 ? name.size : 32) / 4;
     for (uint64_t i = 0; i < c->tensor_count; i++) {
         const uint32_t distance = apply->claimed[i]
@@ -65,7 +136,7 @@ static ggx_status absent(const ggx_apply *apply, const ggx_rule *rule, ggx_str n
         near = ggx_tensor_own_name(c, i);
     }
     return ggx_origin_fail(&rule->origin, GGX_WHOLE, apply->error, GGX_E_MALFORMED,
-                           "the checkpoint has no tensor '%.*s', which recipe %s needs%s%.*s%s",
+                           "%sthe checkpoint has no tensor '%.*s', which recipe %s needs%s%.*s%s", source,
                            (int)(name.size < 90 ? name.size : 90), name.data, apply->recipe->id,
                            near.data ? "; it has '" : "", (int)(near.size < 90 ? near.size : 90),
                            near.data ? near.data : "", near.data ? "', which no rule takes" : "");
@@ -98,7 +169,7 @@ static ggx_status demand(ggx_apply *apply, uint32_t index, const ggx_value *valu
     if (!name.data) return ggx_fail(apply->error, GGX_E_NOMEM, "no memory to check the recipe's tensors");
     if (ggx_recipe_find(&apply->eval->arena, apply->recipe, apply->env->checkpoint, name) != UINT64_MAX)
         return rule->domain_count ? ggx_eval_work(apply->eval, rule->domains[0].list, 1) : GGX_OK;
-    return absent(apply, rule, name);
+    return absent(apply, rule, &match, name);
 }
 
 /* Walks all combinations, the last placeholder fastest. */

@@ -87,11 +87,14 @@ static ggx_status add_tensor(ggx_apply *apply, joint *j, uint32_t rule, uint64_t
     return status == GGX_OK ? add_view(apply, j, &view) : status;
 }
 
-static ggx_status missing(ggx_apply *apply, uint32_t rule, ggx_str name)
+/* `count` says how many are joined, or is NULL. */
+static ggx_status missing(ggx_apply *apply, uint32_t rule, ggx_str name, const ggx_node *count)
 {
+    char source[GGX_SOURCE_BYTES];
+    ggx_node_source(apply->eval, count, GGX_SOURCE_WHOLE, source);
     return ggx_origin_fail(
         &apply->recipe->rules[rule].origin, GGX_WHOLE, apply->error, GGX_E_MALFORMED,
-        "the checkpoint has no tensor '%.*s', which this rule of recipe %s needs together with '%.*s'",
+        "%sthe checkpoint has no tensor '%.*s', which this rule of recipe %s needs together with '%.*s'", source,
         GGX_STR_ARGS(name), apply->recipe->id, GGX_STR_ARGS(apply->current));
 }
 
@@ -103,8 +106,11 @@ static ggx_status join_over(ggx_apply *apply, joint *j, uint32_t index, const gg
     uint32_t slot = ggx_pattern_slot(pattern, rule->over);
     int64_t count = -1;
     ggx_status status = rule->count ? ggx_eval_int(apply->eval, rule->count, &count) : GGX_OK;
-    if (status == GGX_OK && rule->count && count < 1)
-        return GGX_NODE_FAIL(apply->eval, rule->count, "%lld tensors cannot be joined", (long long)count);
+    if (status == GGX_OK && rule->count && count < 1) {
+        char source[GGX_SOURCE_BYTES];
+        ggx_node_source(apply->eval, rule->count, GGX_SOURCE_WHOLE, source);
+        return GGX_NODE_FAIL(apply->eval, rule->count, "%s%lld tensors cannot be joined", source, (long long)count);
+    }
     for (int64_t e = 0; status == GGX_OK && (count < 0 || e < count); e++) {
         char digits[24];
         ggx_match one = *match;
@@ -114,7 +120,7 @@ static ggx_status join_over(ggx_apply *apply, joint *j, uint32_t index, const gg
         uint64_t tensor = ggx_recipe_find(&apply->eval->arena, apply->recipe, apply->env->checkpoint, name);
         if (tensor == UINT64_MAX) {
             if (count < 0) break;
-            return missing(apply, index, name);
+            return missing(apply, index, name, rule->count);
         }
         status = add_tensor(apply, j, index, tensor, &rule->sources->steps);
     }
@@ -177,7 +183,7 @@ static ggx_status join_list(ggx_apply *apply, joint *j, uint32_t index, uint64_t
                 ggx_pattern_fill(&apply->eval->arena, source->pattern, rule->sources[rule->leader].pattern, match);
             if (!name.data) return no_memory(apply);
             uint64_t tensor = ggx_recipe_find(&apply->eval->arena, apply->recipe, apply->env->checkpoint, name);
-            status = tensor == UINT64_MAX ? missing(apply, index, name)
+            status = tensor == UINT64_MAX ? missing(apply, index, name, NULL)
                                           : add_tensor(apply, j, index, tensor, &source->steps);
         } else {
             ggx_view view;
@@ -346,7 +352,8 @@ static ggx_status make_outputs(ggx_apply *apply, uint32_t index, ggx_view *view,
 static ggx_status check_shape(ggx_apply *apply, const ggx_rule *rule, const ggx_tensor *t)
 {
     ggx_value list;
-    char wanted[160] = "", given[160] = "";
+    char wanted[160] = "", given[160] = "", source[GGX_SOURCE_BYTES];
+    uint64_t wrong = GGX_SOURCE_WHOLE;
     size_t w = 0, g = 0;
     if (!rule->shape) return GGX_OK;
     ggx_status status = ggx_eval_list(apply->eval, rule->shape, &list);
@@ -357,6 +364,7 @@ static ggx_status check_shape(ggx_apply *apply, const ggx_rule *rule, const ggx_
         if (v->kind != GGX_VALUE_NULL && v->kind != GGX_VALUE_INT)
             return GGX_NODE_FAIL(apply->eval, rule->shape, "a shape has integers and nulls, not %s", ggx_value_kind(v));
         if (same && v->kind == GGX_VALUE_INT) same = v->integer >= 0 && (uint64_t)v->integer == t->shape[i];
+        if (!same && wrong == GGX_SOURCE_WHOLE && list.count == t->rank) wrong = i;
         if (w < 120 && v->kind == GGX_VALUE_INT)
             w += (size_t)snprintf(wanted + w, 30, "%s%lld", i ? "," : "", (long long)v->integer);
         else if (w < 120)
@@ -365,7 +373,9 @@ static ggx_status check_shape(ggx_apply *apply, const ggx_rule *rule, const ggx_
     if (same) return GGX_OK;
     for (uint32_t i = 0; i < t->rank && g < 120; i++)
         g += (size_t)snprintf(given + g, 30, "%s%llu", i ? "," : "", (unsigned long long)t->shape[i]);
-    return GGX_NODE_FAIL(apply->eval, rule->shape, "tensor '%.*s' has shape (%s), recipe %s needs (%s)",
+    source[0] = 0;
+    if (wrong != GGX_SOURCE_WHOLE) ggx_node_source(apply->eval, rule->shape, wrong, source);
+    return GGX_NODE_FAIL(apply->eval, rule->shape, "%stensor '%.*s' has shape (%s), recipe %s needs (%s)", source,
                          GGX_STR_ARGS(t->name), given, apply->recipe->id, wanted);
 }
 

@@ -6,14 +6,17 @@
 #include <stdlib.h>
 
 #define MOST_RECIPES 4096
+#define MOST_LEVELS 12u /* of "extends" */
 
 typedef struct search {
     ggx_arena *arena; /* of what is returned */
     const char *directory;
     const ggx_recipe_env *env;
     ggx_str word, kin;
-    const char *except; /* id */
-    ggx_recipe_near *best;
+    const char *except;    /* id */
+    ggx_recipe_near *near; /* of the recipes that could be it */
+    const ggx_recipe **all;
+    uint32_t near_count, all_count;
 } search;
 
 /* The text in quotes in the recipe's condition that is nearest to the word: most name what they are for there. */
@@ -93,15 +96,34 @@ static void cover(ggx_apply *apply, uint8_t *out, ggx_recipe_near *near)
         if (!out[r] && ggx_coverage_rule(apply, r) != GGX_OK) leave_out(apply, r, out, near);
 }
 
-/* 0: the id is that name, or 1: the name with a dash and what the recipe makes behind it; else how far the word is from its own. */
-static uint32_t kinship(const struct ggx_recipe *recipe, ggx_str kin, ggx_str word)
+#define SLIPS 2u /* so many edits away a word may still be meant */
+enum { KIN_SAME, KIN_BEGINS, KIN_SLIP, KIN_NONE };
+
+/* Is the id that name, or the name with a dash and what the recipe makes behind it? Is the word nearly one of its own? */
+static uint32_t kinship(const struct ggx_recipe *recipe, ggx_str kin, uint32_t distance)
 {
     const char *id = recipe->id;
     const int begins = kin.size && strlen(id) >= kin.size && !memcmp(id, kin.data, (size_t)kin.size);
-    if (begins && !id[kin.size]) return 0;
-    if (begins && id[kin.size] == '-') return 1;
-    const uint32_t distance = distance_of(recipe, word);
-    return distance < UINT32_MAX - 2 ? distance + 2 : distance;
+    if (begins && !id[kin.size]) return KIN_SAME;
+    if (begins && id[kin.size] == '-') return KIN_BEGINS;
+    return distance <= SLIPS ? KIN_SLIP : KIN_NONE;
+}
+
+/* How many of the recipes build on this one: what many build on is plain, what none does may be made for one model alone. */
+static uint32_t heirs_of(const search *s, const struct ggx_recipe *recipe)
+{
+    uint32_t heirs = 0;
+    for (uint32_t i = 0; i < s->all_count; i++) {
+        const char *base = s->all[i]->extends;
+        for (uint32_t depth = 0; base && depth < MOST_LEVELS; depth++) {
+            const char *next = NULL;
+            heirs += !strcmp(base, recipe->id);
+            for (uint32_t k = 0; k < s->all_count && !next; k++)
+                if (!strcmp(s->all[k]->id, base)) next = s->all[k]->extends;
+            base = next;
+        }
+    }
+    return heirs;
 }
 
 /* Recipes of a part of the model drop the rest, and so take all of any model; one of any part takes none. */
@@ -130,7 +152,8 @@ static ggx_status cover_with(const search *s, const struct ggx_recipe *recipe, g
     near->recipe = recipe;
     near->is_taken = ggx_arena_array(s->arena, n, 1);
     near->missing = ggx_arena_array(s->arena, recipe->rule_count + 1ull, sizeof *near->missing);
-    near->distance = kinship(recipe, s->kin, s->word);
+    near->distance = distance_of(recipe, s->word);
+    near->kin = kinship(recipe, s->kin, near->distance);
     if (apply.claimed && apply.used && apply.taken && apply.domains && out && near->is_taken && near->missing)
         cover(&apply, out, near);
     else
@@ -148,6 +171,8 @@ static int is_better(const ggx_recipe_near *a, const ggx_recipe_near *b)
     if (a->named != b->named) return a->named > b->named;
     if (a->missing_count != b->missing_count) return a->missing_count < b->missing_count;
     if (a->dropped != b->dropped) return a->dropped < b->dropped;
+    if (a->kin != b->kin) return a->kin < b->kin;
+    if (a->heirs != b->heirs) return a->heirs > b->heirs;
     return a->distance < b->distance;
 }
 
@@ -174,22 +199,20 @@ static void keep(ggx_recipe_near *best, ggx_recipe_near *near)
     }
 }
 
-static ggx_status consider(const search *s, const char *file, ggx_error *error)
+static ggx_status consider(search *s, const char *file, ggx_error *error)
 {
     ggx_recipe *recipe;
-    ggx_recipe_near near = {0};
     int takes = 0;
     ggx_str path = ggx_arena_format(s->arena, "%s/%s", s->directory, file);
     if (!path.data) return ggx_fail(error, GGX_E_NOMEM, "no memory for a recipe's path");
     ggx_status status = ggx_recipe_load(s->arena, path.data, s->directory, &recipe, error);
     if (status != GGX_OK) return status;
+    s->all[s->all_count++] = recipe;
     for (uint32_t r = 0; r < recipe->rule_count; r++) takes |= recipe->rules[r].kind == GGX_RULE_TAKE;
     if (!recipe->when || !takes || !is_of_portion(recipe, s->env->portion) || !strcmp(recipe->id, s->except) ||
         !ggx_recipe_is_for(recipe, s->env->writer))
         return GGX_OK;
-    status = cover_with(s, recipe, &near, error);
-    if (status == GGX_OK) keep(s->best, &near);
-    return status;
+    return cover_with(s, recipe, &s->near[s->near_count++], error);
 }
 
 static int is_recipe(const struct dirent *entry)
@@ -205,16 +228,22 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 ggx_status ggx_recipe_nearest(ggx_arena *arena, const char *directory, const ggx_recipe_env *env, ggx_str word,
                               ggx_str kin, const char *except, ggx_recipe_near *out, ggx_error *error)
 {
-    const search s = {arena, directory, env, word, kin, except, out};
+    search s = {arena, directory, env, word, kin, except, NULL, NULL, 0, 0};
     struct dirent **entries = NULL;
     ggx_status status = GGX_OK;
     memset(out, 0, sizeof *out);
     int n = scandir(directory, &entries, is_recipe, by_name);
+    const uint64_t most = (uint64_t)(n < 0 ? 0 : n < MOST_RECIPES ? n : MOST_RECIPES);
+    s.near = ggx_arena_array(arena, most + 1, sizeof *s.near);
+    s.all = ggx_arena_array(arena, most + 1, sizeof *s.all);
+    if (!s.near || !s.all) status = ggx_fail(error, GGX_E_NOMEM, "no memory to look for a recipe");
     for (int i = 0; i < n; i++) {
         if (status == GGX_OK && i < MOST_RECIPES) status = consider(&s, entries[i]->d_name, error);
         free(entries[i]);
     }
     free(entries);
+    for (uint32_t i = 0; i < s.near_count && status == GGX_OK; i++) s.near[i].heirs = heirs_of(&s, s.near[i].recipe);
+    for (uint32_t i = 0; i < s.near_count && status == GGX_OK; i++) keep(out, &s.near[i]);
     return status;
 }
 

@@ -234,6 +234,9 @@ static ggx_status range(ggx_eval *eval, const ggx_node *node, const ggx_value *a
                               ggx_value_kind(a), ggx_value_kind(b));
     uint64_t count = a->integer < b->integer ? (uint64_t)b->integer - (uint64_t)a->integer : 0;
     ggx_value *items;
+    if (count > GGX_EVAL_ITEMS)
+        return ggx_value_fail(eval, node, given(b, a), "a list of %llu elements; at most %u are allowed",
+                              (unsigned long long)count, GGX_EVAL_ITEMS);
     ggx_status status = ggx_eval_items(eval, node, count, &items);
     if (status != GGX_OK) return status;
     for (uint64_t i = 0; i < count; i++) items[i] = ggx_value_int(a->integer + (int64_t)i);

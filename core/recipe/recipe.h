@@ -171,12 +171,15 @@ typedef struct ggx_recipe_near {
     ggx_str *missing; /* rules that need a tensor that is not there, by the text that `without` knows them by */
     uint32_t missing_count;
     uint32_t distance; /* edits between `word` and the nearest text in the recipe's condition */
+    uint32_t kin;   /* 0: `kin` is its id … 3: neither the id nor a text of the condition is like `kin` and `word` */
+    uint32_t heirs; /* recipes in the directory that build on it */
     uint32_t rival_count;
     const char *rivals[GGX_NEAR_RIVALS]; /* ids of recipes that are as near but for their names */
 } ggx_recipe_near;
 
 /* Of the recipes in `directory` for this writer, but the one of id `except`: the one that takes all, else most, of the tensors; among equals the one
- * of id `kin` (may be empty), else the one nearest to `word`. Lives in the arena. */
+ * of id `kin` (may be empty) or whose condition has nearly `word`, else the one that most others build on, else the one nearest to `word`.
+ * Lives in the arena. */
 ggx_status ggx_recipe_nearest(ggx_arena *arena, const char *directory, const ggx_recipe_env *env, ggx_str word,
                               ggx_str kin, const char *except, ggx_recipe_near *out, ggx_error *error);
 

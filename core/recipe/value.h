@@ -174,6 +174,11 @@ ggx_status ggx_value_fail(ggx_eval *eval, const ggx_node *node, const ggx_value 
 #ifdef __clang_analyzer__
 #define ggx_value_fail(eval, node, value, ...) (ggx_value_fail((eval), (node), (value), __VA_ARGS__), GGX_E_MALFORMED)
 #endif
+/* provenance.c: the file beside the model and the key that an expression's value hangs on, as what goes before a sentence
+ * ("config.json, key num_hidden_layers (2): "); empty when it hangs on none. `item`: of a list, that one of its elements. */
+#define GGX_SOURCE_BYTES 160
+#define GGX_SOURCE_WHOLE UINT64_MAX
+void ggx_node_source(ggx_eval *eval, const ggx_node *node, uint64_t item, char out[GGX_SOURCE_BYTES]);
 /* Counts work; an error when the conversion has done too much. */
 ggx_status ggx_eval_work(ggx_eval *eval, const ggx_node *node, uint64_t steps);
 ggx_status ggx_eval_items(ggx_eval *eval, const ggx_node *node, uint64_t count, ggx_value **out);

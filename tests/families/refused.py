@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import sides
+import tiny
 
 GGX = sides.GGX
 KINDS = {"n_layer": "whole number", "num_hidden_layers": "whole number", "hidden_size": "whole number", "n_embd": "whole number", "vocab_size": "whole number",
@@ -72,7 +73,7 @@ def check_tensors(folder, scratch, recipe):
     with_tensors(add(second, second.replace(".1.", ".7.")), second.replace(".1.", ".7."))
     with_tensors(lambda tensors: tensors.update({"stranger": given[second].clone()}), "'stranger'")
     if any("experts.3." in n for n in given):
-        with_tensors(add("experts.3.", "experts.4."), "experts.4.")
+        with_tensors(add("experts.3.", "experts.4."), "experts.4.", "config.json, key num_", " (4): ")
     save_file(given, path, {"format": "pt"})
 
 
@@ -92,13 +93,72 @@ def check_config(folder, scratch, recipe):
     return config
 
 
+def check_keys(folder, scratch, config, recipe):
+    """What does not fit the tensors, or nothing at all, is said by its key."""
+    layers = next(k for k in ("num_hidden_layers", "n_layer") if k in config)
+    heads = next(k for k in ("num_attention_heads", "n_head") if k in config)
+
+    def with_config(change, *said):
+        tiny.write(folder, "config.json", {k: v for k, v in {**config, **change}.items() if v is not ...})
+        refused(folder, scratch, *said)
+
+    for key, value in ((layers, -1), (layers, 0), (heads, 0)):
+        with_config({key: value}, f"config.json, key {key}: a whole number from 1 up belongs there, not {value}", f"recipe {recipe}")
+    for value in (config[layers] - 1, config[layers] + 1):
+        with_config({layers: value}, f"config.json, key {layers} ({value}): ", f"recipe {recipe}")
+    with_config({layers: 10 ** 9}, f"config.json, key {layers}: a list of 1000000000 elements")
+    if recipe == "llama":
+        with_config({"vocab_size": 100}, "config.json, key vocab_size (100): tensor '", "has shape (")
+        with_config({"head_dim": 0}, "config.json, key head_dim: a whole number from 1 up")
+    if recipe in ("llama", "qwen2", "qwen3"):
+        with_config({"hidden_size": ..., "rope_parameters": ...}, "config.json, key hidden_size (not there, 4096 is assumed): ")
+        with_config({"rope_theta": "1e4", "rope_parameters": ...}, "config.json, key rope_theta: a number belongs there")
+        with_config({"rope_scaling": {"rope_type": "llama3", "factor": "8"}}, "config.json, key rope_scaling.factor: a number belongs there")
+    with_config({"architectures": config["architectures"][0]}, "config.json, key architectures: a list of strings belongs there", "not a string")
+    with_config({"architectures": []}, "config.json, key architectures: the list is empty", "fetch the file from where the weights come from")
+    tiny.write(folder, "config.json", config)
+
+
+def check_packing(folder, scratch, config):
+    """Weights that nobody unpacks are refused by the key, as the converter refuses them."""
+    for change in ({"quant_method": "bitsandbytes", "load_in_4bit": True}, {"quant_method": "zork"},
+                   {"quant_method": "compressed-tensors", "format": "zork", "config_groups": {"group_0": {"weights": {}}}}):
+        tiny.write(folder, "config.json", {**config, "quantization_config": change})
+        try:
+            sides.reference(sides.converter(), folder, os.path.join(scratch, "theirs.gguf"), "f16")
+        except NotImplementedError as error:
+            assert "not yet supported" in str(error), error
+        else:
+            raise AssertionError(f"the converter takes {change}")
+        refused(folder, scratch, "config.json, key quantization_config: ", change.get("format", change["quant_method"]), "fetch the model in full precision")
+    tiny.write(folder, "config.json", config)
+
+
+def check_files(folder, scratch):
+    """A file that is no JSON, or holds something else, is named."""
+    told = ["--pre", sides.PRE] if sides.has_pre(folder) else []
+    for name, text in (("tokenizer.json", "{"), ("tokenizer.json", "[1]"), ("tokenizer_config.json", "[1]"), ("generation_config.json", "[1]")):
+        path = os.path.join(folder, name)
+        kept = open(path, encoding="utf-8").read() if os.path.exists(path) else None
+        if kept is None and name == "tokenizer.json":
+            continue
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        done = subprocess.run([GGX, folder, "-o", os.path.join(scratch, "none.gguf"), "--quiet", *told], capture_output=True, text=True)
+        assert done.returncode == 7 and name in done.stderr and done.stderr.count("\n") == 1, (name, text, done.stderr)
+        os.remove(path)
+        if kept is not None:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(kept)
+
+
 def check_tokenizer(folder, scratch, recipe):
     away = os.path.join(scratch, "away")
     os.mkdir(away)
     for name in os.listdir(folder):
         if name.startswith(("tokenizer", "vocab")):
             shutil.move(os.path.join(folder, name), away)
-    refused(folder, scratch, "beside the model", "tokenizer", f"recipe {recipe}")
+    refused(folder, scratch, "beside the model", "tokenizer", "; fetch it from where the weights come from", f"recipe {recipe}")
     for name in os.listdir(away):
         shutil.move(os.path.join(away, name), folder)
     os.rmdir(away)
@@ -138,6 +198,10 @@ def check_new(folder, scratch, config, recipe, near=True):
     done = subprocess.run([GGX, "recipes", "new", folder, "--writer", "gguf", "-o", fresh], capture_output=True, text=True)
     assert done.returncode == 0 and fresh in done.stdout, done.stderr
     assert subprocess.run([GGX, "recipes", "new", folder, "--writer", "gguf", "-o", fresh], capture_output=True).returncode == 2  # it is there
+    if recipe in ("llama", "qwen2", "qwen3"):  # nothing but the tensors leads there: the plainest of those that take them
+        foreign(folder, config, model_type="zork")
+        refused(folder, scratch, f"the nearest, {recipe}, takes ", " tensors")
+        foreign(folder, config)
     made = json.load(open(fresh, encoding="utf-8"))
     assert made["when"] == "= config('architectures')[0] == 'ZorkForCausalLM'" and made["id"] == "zorkforcausallm"
     done = subprocess.run([GGX, "recipes", "check", fresh], capture_output=True, text=True)
@@ -218,9 +282,12 @@ def check(module, name, make, scratch):
     recipe = known(folder)
     check_tensors(folder, scratch, recipe)
     config = check_config(folder, scratch, recipe)
+    check_keys(folder, scratch, config, recipe)
+    check_files(folder, scratch)
     check_tokenizer(folder, scratch, recipe)
     if recipe == "llama":
         check_tekken(folder, scratch)
+        check_packing(folder, scratch, config)
     check_new(folder, scratch, config, recipe)
     if recipe == "llama":
         check_left_over(folder, scratch, config, recipe)
