@@ -72,6 +72,9 @@ def check_tensors(folder, scratch, recipe):
     with_tensors(rename, bare, bare[:-6] + "wieght")
     with_tensors(add(second, second.replace(".1.", ".7.")), second.replace(".1.", ".7."))
     with_tensors(lambda tensors: tensors.update({"stranger": given[second].clone()}), "'stranger'")
+    norm = next(n for n in given if given[n].dim() == 1)
+    for name in (second, norm):
+        with_tensors(lambda tensors: tensors.update({name: given[name].int()}), f"'{name}' is of whole numbers (i32)")
     if any("experts.3." in n for n in given):
         with_tensors(add("experts.3.", "experts.4."), "experts.4.", "config.json, key num_", " (4): ")
     save_file(given, path, {"format": "pt"})

@@ -129,6 +129,9 @@ static const struct {
     {"split('', '')", "[]"},
     {"nearest('gpt2', ['falcon', 'gpt-2', 'gpt-4o', 'gpt3'], 2)", "['gpt-2', 'gpt3']"},
     {"nearest('a', ['b', 'c'], 9)", "['b', 'c']"},
+    {"title('über-modell Straße ßeta 8L v1.2 ﬁn\xc2\xa0"
+     "éa 模型chat ŉa ǆ-Éa')",
+     "'Über Modell Straße Sseta 8L v1.2 Fin Éa 模型Chat ʼNa ǅ Éa'"},
     {"lower('AbZ[') + upper('abz{{')", "'abz[ABZ{'"},
     {"starts('abc', 'ab') and ends('abc', 'bc') and like('abc', 'a*c')", "true"},
     {"has('w') and not has('x')", "true"},
