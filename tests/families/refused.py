@@ -75,8 +75,9 @@ def check_tensors(folder, scratch, recipe):
     norm = next(n for n in given if given[n].dim() == 1)
     for name in (second, norm):
         with_tensors(lambda tensors: tensors.update({name: given[name].int()}), f"'{name}' is of whole numbers (i32)")
-    if any("experts.3." in n for n in given):
-        with_tensors(add("experts.3.", "experts.4."), "experts.4.", "config.json, key num_", " (4): ")
+    experts = 1 + max((int(n.split("experts.")[1].split(".")[0]) for n in given if "experts." in n and "shared" not in n), default=-1)
+    if experts:
+        with_tensors(add(f"experts.{experts - 1}.", f"experts.{experts}."), f"experts.{experts}.", "config.json, key num_", f" ({experts}): ")
     save_file(given, path, {"format": "pt"})
 
 
@@ -280,6 +281,21 @@ def check_twice(scratch):
     refused(folder, scratch, os.path.basename(path), f"tensor '{name}' is in two shards")
 
 
+def check_qwens(module, scratch):
+    """Experts are counted by a key; and of Qwen3 under a foreign name the nearest is Qwen3, not what is made for its rerankers."""
+    folder = sides.fresh(scratch, "qwen2moe", module.VARIANTS["qwen2moe"])
+    check_tensors(folder, scratch, known(folder))
+    config = tiny.config(folder)
+    for value in (config["num_experts"] - 1, config["num_experts"] + 1, 0):
+        tiny.write(folder, "config.json", {**config, "num_experts": value})
+        refused(folder, scratch, f"config.json, key num_experts ({value}): ")
+    folder = sides.fresh(scratch, "qwen3", module.VARIANTS["qwen3"])
+    foreign(folder, tiny.config(folder), model_type="zork")
+    refused(folder, scratch, "the nearest, qwen3, takes ")
+    done = subprocess.run([GGX, "recipes", "new", folder, "--writer", "gguf"], capture_output=True, text=True)
+    assert done.returncode == 0 and json.loads(done.stdout)["extends"] == "qwen3", done
+
+
 def check(module, name, make, scratch):
     folder = sides.fresh(scratch, name, make)
     recipe = known(folder)
@@ -296,6 +312,7 @@ def check(module, name, make, scratch):
         check_left_over(folder, scratch, config, recipe)
     if recipe in ("qwen2", "qwen3"):
         check_twice(scratch)
+        check_qwens(module, scratch)
         foreign(folder, config, architectures=config["architectures"])
         check_pre(folder)
     if recipe == "gemma":  # Gemma 2, because its norms leave no other family near
