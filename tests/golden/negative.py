@@ -101,7 +101,7 @@ def families(scratch):
     for recipe, make, prefix, keys, pre in (
             ("llama", lambda f: llama.llama(f), "model.", ["hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "intermediate_size"], []),
             ("gpt2-gguf", gpt2.gpt2, "transformer.", ["n_embd", "n_layer", "vocab_size", "n_head"], ["-O", "bpe.pre=gpt-2"]),
-            ("bert", bert.bert, "", ["hidden_size", "num_hidden_layers", "vocab_size", "num_attention_heads", "intermediate_size"], ["-O", "wordpiece.pre=jina-v2-en"])):
+            ("bert", bert.bert, "", ["hidden_size", "num_hidden_layers", "vocab_size", "intermediate_size"], ["-O", "wordpiece.pre=jina-v2-en"])):  # heads not given are the class's, as in the reference
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             folder = sides.fresh(scratch, recipe, make)
         case = Folder(recipe, folder, "x.gguf", prefix, pre)
