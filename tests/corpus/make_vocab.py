@@ -82,7 +82,16 @@ WORDPIECE = {
     "plain": (b"", b"[PAD]\nthe\n##s\n"),
     "deep": (b'{"model":' * 70, b""),
 }
-for folder, inputs in (("vocab_sentencepiece", SENTENCEPIECE), ("vocab_bpe", BPE), ("vocab_wordpiece", WORDPIECE)):
+TIKTOKEN = {
+    "plain": (b"YQ== 0\nYg== 1\nYWI= 2\nYWJh 3\n", b""),
+    "other-file": (b"", b"/w== 0\r\n\r\ngA== 1\r\n/4A= 2\r\n"),
+    "lines-in-any-order": (b"YWFhYQ== 2\nYWE= 1\nYQ== 0\n", b""),
+    "twice": (b"YQ== 0\nYQ== 1\n", b""),
+    "missing": (b"YQ== 0\nYg== 2\n", b""),
+    "no-merge": (b"YQ== 0\nYWJj 1\n", b""),
+    "no-base64": (b"YQ=a 0\nYR== 1\n", b""),
+}
+for folder, inputs in (("vocab_sentencepiece", SENTENCEPIECE), ("vocab_bpe", BPE), ("vocab_wordpiece", WORDPIECE), ("vocab_tiktoken", TIKTOKEN)):
     for name, (model, config) in inputs.items():
         with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), folder, name), "wb") as file:
             file.write(struct.pack("<H", len(model)) + model + config)

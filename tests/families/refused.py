@@ -296,6 +296,20 @@ def check_qwens(module, scratch):
     assert done.returncode == 0 and json.loads(done.stdout)["extends"] == "qwen3", done
 
 
+def check_ranks(scratch):
+    """Qwen 1: Qwen-VL's special tokens are others, and those of Qwen stand behind the ranks."""
+    from models import qwen1
+    folder = sides.fresh(scratch, "ranks", qwen1.qwen1)
+    size = tiny.config(folder)["vocab_size"]
+    tiny.edit(folder, visual={"width": 16})
+    refused(folder, scratch, "config.json, key visual: Qwen-VL", "recipe qwen")
+    tiny.edit(folder, visual=None, vocab_size=size - 7)  # six are spare
+    refused(folder, scratch, "config.json, key vocab_size: ", "the 208 special ones", "recipe qwen")
+    tiny.edit(folder, vocab_size=size)
+    os.remove(os.path.join(folder, "qwen.tiktoken"))
+    refused(folder, scratch, "there is no qwen.tiktoken beside the model", "recipe qwen")
+
+
 def check(module, name, make, scratch):
     folder = sides.fresh(scratch, name, make)
     recipe = known(folder)
@@ -313,6 +327,7 @@ def check(module, name, make, scratch):
     if recipe in ("qwen2", "qwen3"):
         check_twice(scratch)
         check_qwens(module, scratch)
+        check_ranks(scratch)
         foreign(folder, config, architectures=config["architectures"])
         check_pre(folder)
     if recipe == "gemma":  # Gemma 2, because its norms leave no other family near

@@ -48,6 +48,7 @@ static ggx_status compile(const ggx_host *host, ggx_str rewritten, vocab_regex *
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
     r->code = pcre2_compile((PCRE2_SPTR)rewritten.data, (PCRE2_SIZE)rewritten.size,
                             PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code, &at, context);
+    if (!r->code && code == PCRE2_ERROR_HEAP_FAILED) return no_memory(error);
     if (!r->code) {
         pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
         return ggx_fail(error, GGX_E_UNSUPPORTED, "the regular expression '%.*s' is not understood: %s",
@@ -68,10 +69,10 @@ ggx_status vocab_regex_open(const ggx_host *host, ggx_str expression, vocab_rege
     vocab_regex *r = host->alloc(host, sizeof *r);
     if (!r) return no_memory(error);
     const char *wrong = expression.size > REGEX_LONGEST ? "too long" : vocab_onig_rewrite(expression, &rewritten);
+    if (rewritten.failed) return no_memory(error);
     if (wrong)
         return ggx_fail(error, GGX_E_UNSUPPORTED, "the regular expression '%.*s' is not understood: %s",
                         GGX_STR_ARGS(expression), wrong);
-    if (rewritten.failed) return no_memory(error);
     *out = r;
     return compile(host, vocab_buffer_str(&rewritten), r, error);
 }
@@ -81,7 +82,9 @@ int vocab_regex_find(vocab_regex *r, ggx_str text, uint64_t at, uint64_t ends[2]
     int found =
         pcre2_match(r->code, (PCRE2_SPTR)text.data, (PCRE2_SIZE)text.size, (PCRE2_SIZE)at, 0, r->data, r->limits);
     if (found < 0) {
-        if (found != PCRE2_ERROR_NOMATCH)
+        if (found == PCRE2_ERROR_NOMEMORY)
+            *status = no_memory(error);
+        else if (found != PCRE2_ERROR_NOMATCH)
             *status = ggx_fail(error, GGX_E_UNSUPPORTED, "a regular expression takes too many steps for the text");
         return 0;
     }

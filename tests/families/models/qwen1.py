@@ -5,8 +5,9 @@ import os
 
 import tiny
 
-NO_LOGITS = {name: "transformers has no such class, and llama.cpp wants qwen.attention.layer_norm_rms_epsilon, which the converter does not write"
-             for name in ("qwen1", "qwen1-ids", "qwen1-half")}
+NO_LOGITS = {name: "transformers has no such class; and llama.cpp wants qwen.attention.layer_norm_rms_epsilon, which the converter writes of rms_norm_eps alone"
+             for name in ("qwen1", "qwen1-ids", "qwen1-half", "qwen1-rms")}
+EACH = ["qwen1-rms"]  # llama.cpp quantizes none without that key
 CONTROLS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"] + [f"<|extra_{i}|>" for i in range(205)]
 
 
@@ -68,4 +69,5 @@ VARIANTS = {
     "qwen1": qwen1,
     "qwen1-ids": lambda folder: qwen1(folder, eos_token_id=331, pad_token_id=332, spare=0),
     "qwen1-half": lambda folder: qwen1(folder, dtype="bfloat16", name="other.tiktoken", last=(300, 7, 270)),
+    "qwen1-rms": lambda folder: qwen1(folder, rms_norm_eps=1e-6),
 }

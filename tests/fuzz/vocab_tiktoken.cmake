@@ -1,0 +1,5 @@
+include(${CMAKE_SOURCE_DIR}/plugins/vocabs/common/sources.cmake)
+list(APPEND extra ${tokenizer_sources})
+list(APPEND libs ${vocab_libs})
+include_directories(${vocab_includes})
+set_source_files_properties(${CMAKE_SOURCE_DIR}/plugins/vocabs/common/regex.c PROPERTIES COMPILE_DEFINITIONS GGX_HAS_PCRE2=$<BOOL:${vocab_libs}>)
