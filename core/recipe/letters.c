@@ -1,6 +1,6 @@
 /* letters.c - which characters beyond ASCII are letters with a case, and what small ones become at the head of a word.
  *
- * From the Unicode Character Database, version 14 (facts of its properties Lowercase, Uppercase and General_Category, its simple title
+ * From the Unicode Character Database, version 14 (Unicode License; facts of its properties Lowercase, Uppercase and General_Category, its simple title
  * mappings and SpecialCasing.txt), as Python's str.islower and str.title use it. */
 #include "recipe/letters.h"
 #include <stddef.h>
