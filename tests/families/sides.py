@@ -119,7 +119,7 @@ def each(check, first_only=False):
             for name, make in ((n, module.VARIANTS[n]) for n in chosen):
                 with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.redirect_stderr(io.StringIO()):
                     wrong = check(module, name, make, scratch)
-                print(f"{family}: {name}: {wrong or 'equal'}{said.getvalue()}", flush=True)
+                print(f"{family}: {name}:{said.getvalue()} {wrong or 'equal'}", flush=True)
                 bad += wrong is not None
     assert not bad, f"{bad} models differ"
     oracle.finish()

@@ -5,7 +5,7 @@ import os
 SPECIAL = ["<unk>", "<s>", "</s>"]
 WIDER = 1  # by how much widths are multiplied
 WIDTHS = ("hidden_size", "n_embd", "d_model", "intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "moe_intermediate_size", "d_ff",
-          "shared_expert_intermediate_size", "shared_intermediate_size", "head_dim", "mamba_d_head")
+          "shared_expert_intermediate_size", "shared_intermediate_size", "head_dim", "mamba_d_head", "mamba_d_ssm")
 TEXT = ["the quick brown fox jumps over the lazy dog", "weights are read, mapped, converted and written", "a tensor has a shape and a type",
         "Grüße aus Köln, 1234567890 times", "x = [i for i in range(10)]; print(x)", "ein Modell, zwei Formate, drei Namen"]
 

@@ -25,5 +25,6 @@ VARIANTS = {
     "falcon-h1-biased": lambda folder: falcon(folder, attention_bias=True, mlp_bias=True, mamba_conv_bias=False),
     "falcon-h1-plain": lambda folder: falcon(folder, **{k: [1.0] * len(v) if isinstance(v, list) else 1.0 for k, v in FACTORS.items()}),
 }
-NO_LOGITS = {"falcon-h1-f16": "llama.cpp's output matrix is then the embedding with the embedding's multiplier, as the converter writes it",
+NO_LOGITS = {"falcon-h1-infinity": "with a limit that is no number the framework computes none",
+             "falcon-h1-f16": "llama.cpp's output matrix is then the embedding with the embedding's multiplier, as the converter writes it",
              "falcon-h1-biased": "llama.cpp has no Falcon-H1 without the convolution's biases"}

@@ -53,4 +53,5 @@ VARIANTS = {
     "gemma-head": lambda folder: head(folder, gemma),
     "gemma2-head": lambda folder: head(folder, gemma2, False),
 }
-NO_LOGITS = {"gemma-yarn": "files of this architecture do not say how rotations are scaled"}
+NO_LOGITS = {"gemma-yarn": "files of this architecture do not say how rotations are scaled",
+             "gemma-head": "the converter leaves out a head of its own, which the framework computes with"}
