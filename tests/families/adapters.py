@@ -134,8 +134,11 @@ def check_towers(base, folder, scratch):
 def check(module, name, make, scratch):
     few = {"models.towers": TOWERS, "models.hybrids": OTHERS}.get(module.__name__)
     base = sides.fresh(scratch, name, make)
+    if not os.path.exists(os.path.join(base, "model.safetensors")):
+        print(" (not run: factors are made here for safetensors alone)", end="")
+        return None
     folder = os.path.join(scratch, "my-7B-chat-lora-v2")
-    targets = TARGETS.get(name, USUAL)
+    targets = TARGETS.get(name, TARGETS.get(module.__name__.split(".")[1], USUAL))
     tensors = adapter(base, folder, targets)
     wrong = check_towers(base, folder, scratch) if few is TOWERS else compare(base, folder, scratch)
     if few is OTHERS:
