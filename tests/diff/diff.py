@@ -97,7 +97,7 @@ def check_changes(source, file, out, tensor, *words):
     rewritten(file, out, key="general.name")
     assert states(told(source, out, *words), "keys") == {"general.name": "missing"}
     ran = ggx("diff", source, out, *words)
-    assert ran.returncode == 6 and "general.name" in ran.stdout and "1 differences" in ran.stderr, (ran.stdout, ran.stderr)
+    assert ran.returncode == 6 and "general.name" in ran.stdout and "1 difference" in ran.stderr, (ran.stdout, ran.stderr)
     assert tensor not in ran.stdout and tensor in ggx("diff", source, out, "--verbose", *words).stdout
 
 
