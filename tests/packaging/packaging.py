@@ -58,7 +58,7 @@ def main():
         folder = pathlib.Path(name)
         for plugin in every:
             build(folder, [plugin])
-        said = run(CMAKE, "-S", SOURCE, "-B", folder / "build", "-DGGX_PLUGINS=reader-nothing", code=1)
+        said = run(CMAKE, "-G", GENERATOR, "-S", SOURCE, "-B", folder / "build", "-DGGX_PLUGINS=reader-nothing", code=1)
         check("reader-nothing" in said and "reader-darknet" in said, f"an unknown plugin: {said}")
         prefix = build(folder, FEW)
         ggx, out = prefix / "bin" / "ggx", folder / "out.bin"

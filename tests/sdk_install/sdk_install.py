@@ -100,7 +100,7 @@ def build_template(prefix, folder):
     work = os.path.join(folder, "toy")
     shutil.copytree(os.path.join(prefix, "share", "ggx", "sdk", "template"), work)
     build = os.path.join(work, "build")
-    run(CMAKE, "-S", work, "-B", build, "-DCMAKE_PREFIX_PATH=" + prefix, "-DCMAKE_INSTALL_PREFIX=" + os.path.join(folder, "home"),
+    run(CMAKE, "-G", "Ninja", "-S", work, "-B", build, "-DCMAKE_PREFIX_PATH=" + prefix, "-DCMAKE_INSTALL_PREFIX=" + os.path.join(folder, "home"),
         "-DCMAKE_C_FLAGS=-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror", "-DGGX_PLUGIN_INSTALL_DIR=lib/ggx",
         "-DCMAKE_C_COMPILER=" + COMPILER, "-DGGX_SANITIZE=" + os.environ.get("GGX_SANITIZE", ""))
     run(CMAKE, "--build", build, umask=0o002)
