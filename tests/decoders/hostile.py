@@ -75,7 +75,7 @@ def main():
                 ({"plugin": "gptq", "inputs": {**inputs, "scale": "{name}.scales"}}, 2, "decoder 'gptq' has no input 'scale'; did you mean 'scales'?"),
                 ({"plugin": "gptq", "inputs": {"qweight": "{name}.qweight"}}, 2, "decoder 'gptq' needs an input 'qzeros'"),
                 ({"plugin": "gptq", "inputs": inputs, "with": {"bit": 4}}, 2, "decoder gptq has no option 'bit'; did you mean 'bits'?"),
-                ({"plugin": "gtpq", "inputs": inputs}, 3, "there is no decoder 'gtpq'; there are:")):
+                ({"plugin": "gtpq", "inputs": inputs}, 3, "there is no decoder 'gtpq' in a plugin here; there are:")):
             for rule in ({"tensors": [{"decode": content, "to": "w"}]}, {"packed": [{**content, "as": "w"}], "tensors": KEEP}):
                 done = convert(folder, "--recipe", recipe(folder, rule))
                 assert done.returncode == code and text in done.stderr, f"{content}: exit {done.returncode}: {done.stderr}"
