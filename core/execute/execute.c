@@ -309,30 +309,42 @@ static uint64_t tensor_of_job(const shared *s, uint64_t job)
     return low;
 }
 
-static void work(void *context, uint32_t index)
+/* What a worker does: its share of `count` steps, the next that nobody has taken, until there is none or one failed. */
+static void take_steps(shared *s, atomic_uint_fast64_t *next, uint64_t count, void (*step)(worker *w, uint64_t index))
 {
-    shared *s = context;
     worker w;
-    (void)index;
     if (!open_worker(&w, s)) {
         no_buffers(s);
         return;
     }
     while (!atomic_load(&s->failed)) {
-        uint64_t job = atomic_fetch_add(&s->next_job, 1);
-        if (job >= s->job_count) break;
-        uint64_t tensor = tensor_of_job(s, job);
-        const ggx_plan_tensor *t = s->tensors[tensor];
-        uint64_t tile = t->sequential ? 0 : job - s->first_job[tensor], end = t->sequential ? t->tile_count : tile + 1;
-        ggx_tile_memory m;
-        ggx_plan_tile_memory(t, &m);
-        w.gather.stage_elems = m.stage_elems;
-        for (; tile < end && !atomic_load(&s->failed); tile++) {
-            ggx_status status = do_tile(&w, t, tile);
-            if (status != GGX_OK) fail(s, status, &w.error);
-        }
+        const uint64_t index = atomic_fetch_add(next, 1);
+        if (index >= count) break;
+        step(&w, index);
     }
     free_worker(&w);
+}
+
+static void do_job(worker *w, uint64_t job)
+{
+    shared *s = w->s;
+    const uint64_t tensor = tensor_of_job(s, job);
+    const ggx_plan_tensor *t = s->tensors[tensor];
+    uint64_t tile = t->sequential ? 0 : job - s->first_job[tensor], end = t->sequential ? t->tile_count : tile + 1;
+    ggx_tile_memory m;
+    ggx_plan_tile_memory(t, &m);
+    w->gather.stage_elems = m.stage_elems;
+    for (; tile < end && !atomic_load(&s->failed); tile++) {
+        ggx_status status = do_tile(w, t, tile);
+        if (status != GGX_OK) fail(s, status, &w->error);
+    }
+}
+
+static void work(void *context, uint32_t index)
+{
+    shared *s = context;
+    (void)index;
+    take_steps(s, &s->next_job, s->job_count, do_job);
 }
 
 /* --- what must be known of whole tensors ------------------------------------------------------------------------------------------- */
@@ -365,28 +377,24 @@ static ggx_status measure_tensor(worker *w, const ggx_plan_tensor *t, const ggx_
     return status;
 }
 
+static void measure_one(worker *w, uint64_t tensor)
+{
+    shared *s = w->s;
+    ggx_tile_memory m;
+    ggx_plan_tile_memory(s->tensors[tensor], &m);
+    w->gather.stage_elems = m.stage_elems;
+    for (const ggx_plan_tensor *t = s->tensors[tensor]; t; t = t->twin) {
+        w->gather.checkpoint = s->plans[t->plan]->checkpoint;
+        ggx_status status = measure_tensor(w, t, &m);
+        if (status != GGX_OK) fail(s, status, &w->error);
+    }
+}
+
 static void measure(void *context, uint32_t index)
 {
     shared *s = context;
-    worker w;
     (void)index;
-    if (!open_worker(&w, s)) {
-        no_buffers(s);
-        return;
-    }
-    while (!atomic_load(&s->failed)) {
-        const uint64_t tensor = atomic_fetch_add(&s->next_measured, 1);
-        if (tensor >= s->tensor_count) break;
-        ggx_tile_memory m;
-        ggx_plan_tile_memory(s->tensors[tensor], &m);
-        w.gather.stage_elems = m.stage_elems;
-        for (const ggx_plan_tensor *t = s->tensors[tensor]; t; t = t->twin) {
-            w.gather.checkpoint = s->plans[t->plan]->checkpoint;
-            ggx_status status = measure_tensor(&w, t, &m);
-            if (status != GGX_OK) fail(s, status, &w.error);
-        }
-    }
-    free_worker(&w);
+    take_steps(s, &s->next_measured, s->tensor_count, measure_one);
 }
 
 static int must_measure(const shared *s)

@@ -85,7 +85,7 @@ static ggx_status stranded(ggx_apply *apply, uint64_t tensor, uint32_t index)
         (int)(leader.size < 70 ? leader.size : 70), leader.data ? leader.data : "");
 }
 
-/* Has no tensor the name's beginning up to the placeholder? Then it is not this tensor that is missing, but the whole layer. */
+/* Does no tensor's name begin as the pattern does, the slot's text included? Then not this tensor is missing, but the whole layer. */
 static int none_begins(const ggx_apply *apply, const ggx_pattern *pattern, const ggx_match *match, uint32_t slot)
 {
     const ggx_checkpoint *c = apply->env->checkpoint;

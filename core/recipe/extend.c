@@ -26,16 +26,22 @@ ggx_status ggx_extend_values(ggx_arena *arena, struct ggx_recipe *recipe, const 
     return GGX_OK;
 }
 
+/* One array of both, or NULL. */
+static void *join(ggx_arena *arena, const void *first, uint32_t count, const void *second, uint32_t more, size_t size)
+{
+    uint8_t *all = ggx_arena_array(arena, (uint64_t)count + more, size);
+    if (all && count) memcpy(all, first, count * size);
+    if (all && more) memcpy(all + count * size, second, more * size);
+    return all;
+}
+
 static ggx_status extend_demands(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
                                  ggx_error *error)
 {
-    ggx_demand *all = ggx_arena_array(arena, (uint64_t)recipe->demand_count + base->demand_count, sizeof *all);
-    if (!all) return no_memory(error);
-    if (base->demand_count) memcpy(all, base->demands, base->demand_count * sizeof *all);
-    if (recipe->demand_count) memcpy(all + base->demand_count, recipe->demands, recipe->demand_count * sizeof *all);
-    recipe->demands = all;
+    recipe->demands =
+        join(arena, base->demands, base->demand_count, recipe->demands, recipe->demand_count, sizeof *recipe->demands);
     recipe->demand_count += base->demand_count;
-    return GGX_OK;
+    return recipe->demands ? GGX_OK : no_memory(error);
 }
 
 /* Marks in `gone` the base rules that "without" names. */
@@ -90,26 +96,20 @@ static ggx_status extend_rules(ggx_arena *arena, struct ggx_recipe *recipe, cons
 static ggx_status extend_packed(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
                                 ggx_error *error)
 {
-    ggx_rule *all = ggx_arena_array(arena, (uint64_t)recipe->packed_count + base->packed_count, sizeof *all);
-    if (!all) return no_memory(error);
-    if (recipe->packed_count) memcpy(all, recipe->packed, recipe->packed_count * sizeof *all);
-    if (base->packed_count) memcpy(all + recipe->packed_count, base->packed, base->packed_count * sizeof *all);
-    recipe->packed = all;
+    recipe->packed =
+        join(arena, recipe->packed, recipe->packed_count, base->packed, base->packed_count, sizeof *recipe->packed);
     recipe->packed_count += base->packed_count;
-    return GGX_OK;
+    return recipe->packed ? GGX_OK : no_memory(error);
 }
 
 /* Likewise. */
 static ggx_status extend_renames(ggx_arena *arena, struct ggx_recipe *recipe, const struct ggx_recipe *base,
                                  ggx_error *error)
 {
-    ggx_rename *all = ggx_arena_array(arena, (uint64_t)recipe->rename_count + base->rename_count, sizeof *all);
-    if (!all) return no_memory(error);
-    if (recipe->rename_count) memcpy(all, recipe->renames, recipe->rename_count * sizeof *all);
-    if (base->rename_count) memcpy(all + recipe->rename_count, base->renames, base->rename_count * sizeof *all);
-    recipe->renames = all;
+    recipe->renames =
+        join(arena, recipe->renames, recipe->rename_count, base->renames, base->rename_count, sizeof *recipe->renames);
     recipe->rename_count += base->rename_count;
-    return GGX_OK;
+    return recipe->renames ? GGX_OK : no_memory(error);
 }
 
 static uint32_t field_place(const ggx_profile *profile, ggx_str key)
